@@ -1,0 +1,305 @@
+//! What a run leaves behind: accounts, histograms, states, faults. `bench` turns it into reports.
+
+use ephapse_rtconfig::plan::{Plan, SeatKind};
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+/// Everything known about a run when it has closed.
+pub struct Outcome {
+    /// What was run.
+    pub plan: Plan,
+    /// Wall-clock start, ns since the epoch.
+    pub started_realtime_ns: u64,
+    /// CLOCK_MONOTONIC at tick 0 (or at the common start of an unpaced run), ns.
+    pub start_ns: u64,
+    /// From the common start to the end of draining, ns.
+    pub duration_ns: u64,
+    /// Why the run ended: `finished`, `duration`, `interrupted`, or the fault that stopped it.
+    pub ended_by: String,
+    /// Faults in order of their time; the first is the cause. Empty if the run was sound.
+    pub faults: Vec<Fault>,
+    /// Did everything that should run in real time do so?
+    pub rt: RtState,
+    /// Tick accounts, timer first.
+    pub ticks: Vec<TickAccount>,
+    /// Ring accounts.
+    pub rings: Vec<RingAccount>,
+    /// Seat accounts.
+    pub edges: Vec<EdgeAccount>,
+    /// Source accounts.
+    pub sources: Vec<SourceAccount>,
+    /// Every hop but the loop.
+    pub hops: Vec<Hop>,
+    /// The loop: sampled (last frame used) to handed; `None` if the graph has no stimulate stage.
+    pub loop_hop: Option<Hop>,
+    /// The same, one second at a time, for the interval log: start relative to `start_ns`, length, histogram.
+    pub intervals: Vec<Interval>,
+    /// Processes, timer first.
+    pub stages: Vec<StageRecord>,
+    /// Budgets that were broken.
+    pub broken_budgets: Vec<BrokenBudget>,
+    /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
+    pub ties: Vec<Tie>,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// After `start_ns`, ns (negative before the start).
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// Process or stream.
+    pub who: String,
+    /// One line: what, where, why, what to do.
+    pub what: String,
+}
+
+/// Real-time state of the whole session.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct RtState {
+    /// True if every `fifo` process got its policy, its CPU and its memory lock, as read back from the kernel.
+    pub active: bool,
+    /// Why not, one line; empty if active.
+    pub why: String,
+}
+
+/// `due = run + late_wake + long_run + no_room + dead`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TickAccount {
+    /// `timer` or the stage.
+    pub who: String,
+    /// Ticks that fell due, computed by the launcher from clock, period, divider and phase.
+    pub due: u64,
+    /// Ticks dealt with.
+    pub run: u64,
+    /// Skipped: it was waiting when the tick fell due and woke too late.
+    pub late_wake: u64,
+    /// Skipped: its own activation ran past it.
+    pub long_run: u64,
+    /// Skipped: an output had no room.
+    pub no_room: u64,
+    /// Skipped: the process was dead.
+    pub dead: u64,
+    /// The equation holds.
+    pub holds: bool,
+}
+
+/// `offered = published + dropped`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RingAccount {
+    /// Stream.
+    pub stream: String,
+    /// Blocks the producer made.
+    pub offered: u64,
+    /// Blocks readers could see.
+    pub published: u64,
+    /// Blocks dropped for want of room.
+    pub dropped: u64,
+    /// The equation holds.
+    pub holds: bool,
+}
+
+/// `published = consumed + jumped + lapped + left`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeAccount {
+    /// Stream.
+    pub stream: String,
+    /// Stage in the seat.
+    pub seat: String,
+    /// Kind of seat.
+    pub kind: SeatKind,
+    /// Blocks published (for a seat that joined late: since it joined).
+    pub published: u64,
+    /// Blocks processed.
+    pub consumed: u64,
+    /// Blocks passed over by `newest`, or as unreadable.
+    pub jumped: u64,
+    /// Blocks overwritten before they were read.
+    pub lapped: u64,
+    /// Blocks not taken at the end.
+    pub left: u64,
+    /// Blocks that came with the GAP flag.
+    pub gaps: u64,
+    /// Frames lost, as their headers say.
+    pub lost_frames: u64,
+    /// The equation holds, and `left` is 0 after a drain.
+    pub holds: bool,
+}
+
+/// `counted = valid + lost`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceAccount {
+    /// Stream.
+    pub stream: String,
+    /// Frames counted by the device, the file or the driver.
+    pub counted: u64,
+    /// Frames published.
+    pub valid: u64,
+    /// Frames lost, those beside `end` included.
+    pub lost: u64,
+    /// The equation holds.
+    pub holds: bool,
+}
+
+/// What a hop measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HopKind {
+    /// Deadline to timer awake.
+    TimerLateness,
+    /// Deadline or upstream commit to stage running.
+    Wake,
+    /// Stage running to output committed.
+    Run,
+    /// Sampled to arrived, per source.
+    Transport,
+    /// Sampled to this stage's commit.
+    Age,
+    /// Sampled (last frame used) to handed.
+    Loop,
+    /// Arrived to handed.
+    HostLoop,
+}
+
+/// One histogram pair.
+#[derive(Clone)]
+pub struct Hop {
+    /// `timer` or the stage.
+    pub stage: String,
+    /// What is measured.
+    pub kind: HopKind,
+    /// As it happened, ns.
+    pub uncorrected: Histogram<u64>,
+    /// With the waits of skipped ticks and missing blocks added (no coordinated omission), ns.
+    pub corrected: Histogram<u64>,
+    /// Records that were overwritten before the collector read them; more than 0 makes the histogram incomplete.
+    pub missing: u64,
+    /// Values beyond the histogram's range, recorded as its maximum.
+    pub saturated: u64,
+}
+
+/// One second of the loop histogram.
+#[derive(Clone)]
+pub struct Interval {
+    /// After `start_ns`, ns.
+    pub from_ns: u64,
+    /// Length, ns.
+    pub length_ns: u64,
+    /// Tag: `loop`, or `<stage>.<kind>`.
+    pub tag: String,
+    /// Uncorrected values of this interval, ns.
+    pub histogram: Histogram<u64>,
+}
+
+/// One process as read back from the kernel and its own words.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Name (`timer` for the timer).
+    pub name: String,
+    /// Process id.
+    pub pid: u32,
+    /// `fifo` or `other`, as the kernel says.
+    pub policy: String,
+    /// Priority as the kernel says.
+    pub priority: u32,
+    /// CPU it is bound to; `None` if it may run on several.
+    pub cpu: Option<u32>,
+    /// Bytes locked in memory.
+    pub locked_bytes: u64,
+    /// Minor page faults between ready and end.
+    pub minor_faults: u64,
+    /// Major page faults between ready and end.
+    pub major_faults: u64,
+    /// Voluntary context switches between ready and end.
+    pub voluntary_switches: u64,
+    /// Involuntary context switches between ready and end.
+    pub involuntary_switches: u64,
+    /// Heap allocations between ready and end.
+    pub allocations_after_start: u64,
+    /// Ticks skipped by late wake.
+    pub late_wakes: u64,
+    /// Ticks skipped by long run.
+    pub long_runs: u64,
+    /// Times the process was started again.
+    pub restarts: u64,
+    /// Activations.
+    pub activations: u64,
+    /// Rings that led to no activation.
+    pub spurious_rings: u64,
+    /// A normal-priority helper: the no-allocation rule is not for it.
+    pub helper: bool,
+    /// Why it does not run in real time although it should, one line; empty if it does or need not.
+    pub rt_why: String,
+}
+
+/// A budget of the graph that was exceeded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BrokenBudget {
+    /// Stage.
+    pub stage: String,
+    /// Budget, ns.
+    pub budget_ns: u64,
+    /// Activations longer than it.
+    pub broken: u64,
+    /// The longest, ns.
+    pub worst_ns: u64,
+}
+
+/// One row of the tie table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tie {
+    /// CLOCK_MONOTONIC, ns.
+    pub monotonic_ns: u64,
+    /// CLOCK_MONOTONIC_RAW, ns.
+    pub raw_ns: u64,
+    /// CLOCK_REALTIME, ns.
+    pub realtime_ns: u64,
+    /// Per source stream: name, frames so far.
+    pub frames: Vec<(String, u64)>,
+}
+
+impl Outcome {
+    /// `failed` (a fault, an account, an incomplete histogram) before `threshold` (a broken budget) before `passed`.
+    pub fn verdict(&self) -> Verdict {
+        let accounts_hold = self.ticks.iter().all(|a| a.holds)
+            && self.rings.iter().all(|a| a.holds)
+            && self.edges.iter().all(|a| a.holds)
+            && self.sources.iter().all(|a| a.holds);
+        let complete = self
+            .hops
+            .iter()
+            .chain(&self.loop_hop)
+            .all(|h| h.missing == 0);
+        if !self.faults.is_empty() || !accounts_hold || !complete {
+            Verdict::Failed
+        } else if !self.broken_budgets.is_empty() {
+            Verdict::Threshold
+        } else {
+            Verdict::Passed
+        }
+    }
+}
+
+/// Outcome in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Exit 0.
+    Passed,
+    /// Exit 1.
+    Failed,
+    /// Exit 2.
+    Threshold,
+}
+
+impl Verdict {
+    /// Exit code of the command line.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Passed => 0,
+            Verdict::Failed => 1,
+            Verdict::Threshold => 2,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Blocks as a stage sees them: inputs read in place, outputs written in place.
+
+use crate::abi::SlotHeader;
+use ephapse_rtconfig::stream_type::StreamType;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// A block of an input. The header is a checked private copy; the payload lies in the ring (or behind an edge adapter).
+#[derive(Clone, Copy)]
+pub struct Block<'a> {
+    /// Checked copy of the slot's header: `valid` never exceeds the capacity.
+    pub header: &'a SlotHeader,
+    /// The valid rows: `header.valid * stream_type.row_bytes()` bytes, 64-byte aligned at the start.
+    pub payload: &'a [u8],
+    /// Type of the stream.
+    pub stream_type: &'a StreamType,
+}
+
+impl<'a> Block<'a> {
+    /// Valid frames (records, bytes).
+    pub fn len(&self) -> usize {
+        self.header.valid as usize
+    }
+
+    /// True if the block says only that nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.header.valid == 0
+    }
+
+    /// The payload as a slice of `T`, row after row; `T` must match the dtype or the record layout.
+    ///
+    /// # Panics
+    /// If the payload is not a whole number of `T`: types are compared at attach, so this is a fault of the stage.
+    pub fn slice<T: FromBytes + Immutable>(&self) -> &'a [T] {
+        <[T]>::ref_from_bytes(self.payload)
+            .unwrap_or_else(|_| panic!("payload is not a whole number of this type"))
+    }
+}
+
+/// The blocks of one activation, by port number.
+pub struct Inputs<'a> {
+    pub(crate) blocks: &'a [Option<Block<'a>>],
+    pub(crate) pacing: usize,
+}
+
+impl<'a> Inputs<'a> {
+    /// The block this activation is about.
+    ///
+    /// # Panics
+    /// In a source, which has no inputs.
+    pub fn pacing(&self) -> Block<'a> {
+        self.blocks[self.pacing]
+            .unwrap_or_else(|| panic!("a stage with inputs always has a pacing block"))
+    }
+
+    /// The block of a port, if one is there (a `read = "newest"` port may have none yet).
+    pub fn port(&self, port: usize) -> Option<Block<'a>> {
+        self.blocks.get(port).copied().flatten()
+    }
+}
+
+/// Where an output's blocks go: implemented by the runner on rings.
+pub(crate) trait Writer {
+    /// Type of the stream.
+    fn stream_type(&self) -> &StreamType;
+    /// Header staging area and payload of the next block of this call.
+    fn stage(&mut self) -> (&mut SlotHeader, &mut [u8]);
+    /// Frames that may still be written in the next block (less than a full block at the end of a timed run).
+    fn room(&self) -> u32;
+    /// Makes the staged block one of those that will be published when the call returns.
+    fn keep(&mut self);
+    /// Counts frames the device, file or driver has delivered.
+    fn count_source(&mut self, frames: u64);
+}
+
+/// The outputs of one activation, by port number. Nothing is visible to readers before the whole call has returned.
+pub struct Outputs<'a> {
+    pub(crate) ports: &'a mut [&'a mut dyn Writer],
+}
+
+impl Outputs<'_> {
+    /// The next block of a port, to be filled and kept with [`OutBlock::commit`]; dropped, it is aborted.
+    ///
+    /// The header is preset from the pacing block: origin, stamps, flags, settling; for an output with the pacing
+    /// input's rate also `first_frame` and `lost`.
+    pub fn block(&mut self, port: usize) -> OutBlock<'_> {
+        OutBlock {
+            writer: &mut *self.ports[port],
+        }
+    }
+
+    /// Source account: `frames` more frames (or records) were delivered by the device, file or driver for this port.
+    pub fn count_source(&mut self, port: usize, frames: u64) {
+        self.ports[port].count_source(frames);
+    }
+}
+
+/// A block being written.
+pub struct OutBlock<'a> {
+    writer: &'a mut dyn Writer,
+}
+
+impl OutBlock<'_> {
+    /// Type of the stream.
+    pub fn stream_type(&self) -> &StreamType {
+        self.writer.stream_type()
+    }
+
+    /// Frames (records) that may be written: a full block, or less at the end of a timed run.
+    pub fn room(&self) -> usize {
+        self.writer.room() as usize
+    }
+
+    /// The header, preset; a stage may change `first_frame`, `lost`, `flags`, `origin_*`, `settling`, the stamps and `user`.
+    pub fn header(&mut self) -> &mut SlotHeader {
+        self.writer.stage().0
+    }
+
+    /// The payload, [`StreamType::block_bytes`] long. It holds what an earlier block left there.
+    pub fn payload(&mut self) -> &mut [u8] {
+        self.writer.stage().1
+    }
+
+    /// The payload as a slice of `T`.
+    ///
+    /// # Panics
+    /// If the payload is not a whole number of `T`.
+    pub fn slice<T: FromBytes + IntoBytes + Immutable>(&mut self) -> &mut [T] {
+        <[T]>::mut_from_bytes(self.payload())
+            .unwrap_or_else(|_| panic!("payload is not a whole number of this type"))
+    }
+
+    /// Keeps the block with `valid` frames (records, bytes); more than [`OutBlock::room`] is cut to it.
+    pub fn commit(self, valid: usize) {
+        let room = self.writer.room();
+        self.writer.stage().0.valid = u32::try_from(valid).unwrap_or(u32::MAX).min(room);
+        self.writer.keep();
+    }
+}

@@ -1,0 +1,10 @@
+//! What an Ephapse session should run, and where it may run.
+//!
+//! Data and checks only: this crate maps no shared memory, starts no process and knows no stage.
+//! A graph file is parsed ([`graph`]), its types flow from sources to sinks by asking a [`describe::Catalogue`]
+//! ([`resolve`]), and the outcome is a [`plan::Plan`]: everything the launcher needs, nothing left to decide.
+#![warn(missing_docs)]
+
+pub mod describe;
+pub mod plan;
+pub mod stream_type;

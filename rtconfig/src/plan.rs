@@ -1,0 +1,263 @@
+//! A resolved graph: everything the launcher needs, nothing left to decide.
+//!
+//! Stages stand in order of the graph's flow: sources first, helpers beside their stage. Streams carry their types,
+//! seats their kinds, processes their CPU and priority.
+
+use crate::describe::{Described, Program, Role};
+use crate::stream_type::{Dtype, StreamType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A resolved graph.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// Session name: `[a-z0-9_-]`, at most 32 bytes.
+    pub session: String,
+    /// The `[experiment]` table, checked.
+    pub experiment: BTreeMap<String, String>,
+    /// The tick; `None` in an unpaced run (some source has pace `none`): then every stage is data-paced at normal priority.
+    pub timer: Option<TimerPlan>,
+    /// Processes, sources first.
+    pub stages: Vec<StagePlan>,
+    /// Streams; `StreamPlan::maker`, `InputPlan::stream` and `OutputPlan::stream` are indices into these two lists.
+    pub streams: Vec<StreamPlan>,
+    /// The graph as resolved: every default written out, TOML, stored with each recording.
+    pub resolved_toml: String,
+    /// Where the graph was read from.
+    pub graph_path: Option<PathBuf>,
+}
+
+/// The tick and who makes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TimerPlan {
+    /// Length of a tick, ns.
+    pub period_ns: u64,
+    /// CPU the timer runs on.
+    pub cpu: u32,
+    /// FIFO priority.
+    pub priority: u8,
+    /// Wake this much before the deadline and spin the rest; 0 sleeps only. Only on a CPU of its own.
+    pub spin_ns: u64,
+}
+
+/// One process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StagePlan {
+    /// Name in the graph; a helper is called `<stage>.<port>`.
+    pub name: String,
+    /// Kind of stage.
+    pub kind: String,
+    /// Place in the loop.
+    pub role: Role,
+    /// The stage this one helps.
+    pub helper_of: Option<String>,
+    /// Executable.
+    pub program: Program,
+    /// Parameters, defaults filled in by the stage itself.
+    pub params: serde_json::Value,
+    /// Scheduling policy.
+    pub policy: Policy,
+    /// FIFO priority 1..=98; 0 with policy `other`.
+    pub priority: u8,
+    /// Nice value with policy `other`.
+    pub nice: i8,
+    /// CPU; `None` lets the kernel choose (policy `other` only).
+    pub cpu: Option<u32>,
+    /// What begins an activation.
+    pub pace: Pace,
+    /// How a data-paced stage waits.
+    pub wait: WaitKind,
+    /// Ticked stages: runs at ticks k with `k % divider == phase`.
+    pub divider: u32,
+    /// See `divider`.
+    pub phase: u32,
+    /// Most blocks of the pacing input in one activation.
+    pub burst: u32,
+    /// What to do about skipped ticks.
+    pub overrun: Overrun,
+    /// What to do when the process dies.
+    pub on_death: OnDeath,
+    /// Longest permitted run time per activation, ns; more is counted and exits 2.
+    pub budget_ns: Option<u64>,
+    /// Inputs in port order.
+    pub inputs: Vec<InputPlan>,
+    /// Outputs in port order.
+    pub outputs: Vec<OutputPlan>,
+    /// Index into `inputs` of the pacing one; `None` for sources.
+    pub pacing: Option<usize>,
+    /// What the stage said of itself.
+    pub described: Described,
+}
+
+/// One input of a stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InputPlan {
+    /// Port.
+    pub port: String,
+    /// Stream, index into [`Plan::streams`].
+    pub stream: usize,
+    /// Seat on that stream's ring.
+    pub seat: u32,
+    /// Kind of seat.
+    pub seat_kind: SeatKind,
+    /// Which blocks are read.
+    pub read: Read,
+    /// Feedback input: never paces, holds, or takes part in the end.
+    pub feedback: bool,
+    /// Edge adapters in order.
+    pub adapters: Vec<Adapter>,
+    /// Type behind the adapters: what the stage sees.
+    pub stream_type: StreamType,
+}
+
+/// One output of a stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutputPlan {
+    /// Port.
+    pub port: String,
+    /// Stream, index into [`Plan::streams`].
+    pub stream: usize,
+}
+
+/// One stream and its ring.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StreamPlan {
+    /// Name, unique in the graph.
+    pub name: String,
+    /// Its producer, index into [`Plan::stages`].
+    pub maker: usize,
+    /// Type.
+    pub stream_type: StreamType,
+    /// Slots; a power of two.
+    pub slots: u32,
+    /// What happens when a `hold` seat is full.
+    pub full: Full,
+    /// Seats in order of their index.
+    pub seats: Vec<SeatPlan>,
+    /// `lap` seats kept free for what joins later.
+    pub spare_seats: u32,
+    /// The source whose frames are this stream's origin, index into [`Plan::streams`].
+    pub origin: usize,
+}
+
+/// One seat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SeatPlan {
+    /// Who sits there, index into [`Plan::stages`].
+    pub stage: usize,
+    /// Its input port.
+    pub port: String,
+    /// Kind.
+    pub kind: SeatKind,
+}
+
+/// Scheduling policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// `SCHED_FIFO`.
+    Fifo,
+    /// `SCHED_OTHER`, with a nice value.
+    Other,
+}
+
+/// What begins an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Pace {
+    /// The timer's signal.
+    Tick,
+    /// A block on the pacing input.
+    Data,
+    /// Sources: the stream's own rate on the host's clock.
+    Clock,
+    /// Sources: the device.
+    Device,
+    /// Sources: nothing; as fast as the readers take it.
+    None,
+}
+
+/// How a data-paced stage waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitKind {
+    /// Sleep on the ring's bell.
+    Futex,
+    /// Burn the CPU; only on a CPU of its own.
+    Spin,
+}
+
+/// What to do about skipped ticks. In a graph: `"skip"`, `"stop"`, or `"catch_up(3)"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overrun {
+    /// Count it and go on with the newest.
+    Skip,
+    /// Run up to this many of the missed ticks after the fact.
+    CatchUp(u32),
+    /// Stop the session.
+    Stop,
+}
+
+/// What to do when a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDeath {
+    /// Start it again at its released position.
+    Restart,
+    /// Stop the session.
+    Stop,
+    /// End its streams, let the rest run.
+    Isolate,
+}
+
+/// Kind of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SeatKind {
+    /// Reads in place; the producer cannot pass it.
+    Hold,
+    /// Copies out and validates; the producer may pass it.
+    Lap,
+}
+
+/// Which blocks of an input are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Read {
+    /// The block that covers the same origin frames as the pacing block.
+    Same,
+    /// The newest; what lies before it is jumped over and counted.
+    Newest,
+    /// All that has arrived.
+    All,
+}
+
+/// What happens when a `hold` seat is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Full {
+    /// The producer's activation waits for room.
+    Wait,
+    /// The new block is dropped, counted, and named in the next header.
+    DropNewest,
+    /// The session stops.
+    Fault,
+}
+
+/// Work done on the consumer's end of an edge, before `process`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adapter {
+    /// Change of number format; scale and offset stay with the type. Saturates, rounds to nearest even.
+    Cast(Dtype),
+    /// Blocks of exactly `n` frames, one every `step` frames, over block borders.
+    Window {
+        /// Frames in a window.
+        n: u32,
+        /// Frames from one window's start to the next.
+        step: u32,
+    },
+}
