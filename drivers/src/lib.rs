@@ -1,2 +1,4 @@
-//! See the crate description.
+//! The two ends of an Ephapse loop that touch hardware, and their twins.
 #![warn(missing_docs)]
+
+pub mod acquire;
