@@ -15,6 +15,7 @@ use ephapse_rtconfig::stream_type::StreamType;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
+use std::path::Path;
 
 /// Slots of the ring between reader and pacer: how far the reader may run ahead.
 const FEED_SLOTS: u32 = 64;
@@ -39,7 +40,11 @@ pub trait FileFormat: 'static {
     fn open(params: &Self::Params) -> Result<Box<dyn Recording>, StageError>;
 }
 
-fn playback<F: FileFormat>(params: &F::Params) -> Result<Playback, StageError> {
+/// Opens and cuts the recording that `params` name: what the helper reads from, and what describes the pacer.
+///
+/// # Errors
+/// As [`FileFormat::open`]; `Parameter` also if the cut leaves nothing.
+pub fn open_playback<F: FileFormat>(params: &F::Params) -> Result<Playback, StageError> {
     let play = params.play()?;
     Playback::new(F::open(params)?, &play)
 }
@@ -65,7 +70,7 @@ impl<F: FileFormat> Stage for Pacer<F> {
         params: &Self::Params,
         _inputs: &[(&str, &StreamType)],
     ) -> Result<Described, StageError> {
-        let stream_type = playback::<F>(params)?.stream_type().clone();
+        let stream_type = open_playback::<F>(params)?.stream_type().clone();
         Ok(Described {
             outputs: vec![("frames".to_owned(), stream_type.clone())],
             parts_per_call: 1,
@@ -109,6 +114,14 @@ impl<F: FileFormat> Stage for Pacer<F> {
     }
 
     fn reset(&mut self, _state: &mut [u8]) {}
+}
+
+/// What a format answers that was built without HDF5.
+pub(super) fn no_hdf5(path: &Path) -> StageError {
+    StageError::resource(
+        path.display().to_string(),
+        "cannot be opened by an executable without HDF5; describe it with the `ephapse` command",
+    )
 }
 
 /// True if blocks of the two types have the same form. Scales are left out: they have been through JSON.
@@ -160,7 +173,7 @@ impl<F: FileFormat> Stage for Reader<F> {
         Ok(Described {
             outputs: vec![(
                 "helped".to_owned(),
-                playback::<F>(params)?.stream_type().clone(),
+                open_playback::<F>(params)?.stream_type().clone(),
             )],
             state_bytes: size_of::<Cursor>(),
             parts_per_call: 1,
@@ -173,7 +186,7 @@ impl<F: FileFormat> Stage for Reader<F> {
         _inputs: &[(&str, &StreamType)],
         what: &Described,
     ) -> Result<Self, StageError> {
-        let playback = playback::<F>(&params)?;
+        let playback = open_playback::<F>(&params)?;
         match what.outputs.first() {
             Some((_, described)) if same_blocks(described, playback.stream_type()) => {}
             _ => {

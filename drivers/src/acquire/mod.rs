@@ -1,8 +1,12 @@
 //! Sources: recordings played in time, and the synthetic generator.
 
 pub mod binary;
+pub mod crepe_h5;
 mod file;
 pub mod file_source;
+#[cfg(feature = "hdf5")]
+mod hdf5_file;
+pub mod mcs_h5;
 pub mod play;
 pub mod playback;
 pub mod recording;
