@@ -11,4 +11,5 @@ pub mod play;
 pub mod playback;
 pub mod recording;
 mod si_unit;
+pub mod synthetic;
 pub mod timeline;

@@ -43,7 +43,7 @@ impl Filled {
     /// Writes it to the header of the block; `user` gets the file's column of the first frame.
     pub fn describe_in(&self, header: &mut SlotHeader) {
         header.first_frame = self.first_frame;
-        header.lost = self.lost;
+        header.lost += self.lost;
         header.flags |= flag::REPLAY | if self.gap { flag::GAP } else { 0 };
         header.user = self.column;
     }

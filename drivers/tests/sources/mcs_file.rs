@@ -1,5 +1,4 @@
 //! Writes MCS-like files with whatever oddity a test needs.
-#![allow(unsafe_code, reason = "hdf5's derive of H5Type writes an unsafe impl")]
 
 use hdf5::types::{FixedAscii, VarLenAscii};
 use hdf5::{File, H5Type};

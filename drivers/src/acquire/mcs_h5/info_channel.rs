@@ -2,7 +2,6 @@
 //!
 //! Files differ in which columns they have and in their order, so no record type is fixed here: each column is read by
 //! itself, through a record of one member, which HDF5 matches by name. Nothing else of the row is touched.
-#![allow(unsafe_code, reason = "hdf5's derive of H5Type writes an unsafe impl")]
 
 use crate::acquire::hdf5_file::{one_line, trimmed};
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
