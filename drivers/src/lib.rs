@@ -2,3 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod acquire;
+pub mod clock_fit;
+#[cfg(feature = "hdf5")]
+pub mod demo_recording;
+pub mod stimulate;

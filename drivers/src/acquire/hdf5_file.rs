@@ -28,17 +28,22 @@ pub(super) fn open(path: &Path) -> Result<File, StageError> {
         .with_fapl(|access| access.chunk_cache(521, CHUNK_CACHE_BYTES, 0.75))
         .open(path)
         .map_err(|error| {
-            let why = if is_hdf5 {
-                format!("is damaged or cut off (HDF5 says: {})", one_line(&error))
-            } else {
+            let says = one_line(&error);
+            let why = if !is_hdf5 {
                 "is not an HDF5 file".to_owned()
+            } else if says.contains("unable to lock") {
+                format!(
+                    "is being written by another program, or its file system has no locks (then set HDF5_USE_FILE_LOCKING=FALSE) (HDF5 says: {says})"
+                )
+            } else {
+                format!("is damaged or cut off (HDF5 says: {says})")
             };
             StageError::resource(path.display().to_string(), why)
         })
 }
 
 /// An HDF5 error in one line.
-pub(super) fn one_line(error: &hdf5::Error) -> String {
+pub(crate) fn one_line(error: &hdf5::Error) -> String {
     error
         .to_string()
         .split_whitespace()

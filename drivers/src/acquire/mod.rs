@@ -5,7 +5,7 @@ pub mod crepe_h5;
 mod file;
 pub mod file_source;
 #[cfg(feature = "hdf5")]
-mod hdf5_file;
+pub(crate) mod hdf5_file;
 pub mod mcs_h5;
 pub mod play;
 pub mod playback;

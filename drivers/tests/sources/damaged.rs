@@ -164,6 +164,20 @@ mod hdf5_files {
     }
 
     #[test]
+    fn a_file_that_is_still_being_written_is_not_called_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("growing.h5");
+        let writer = std::fs::File::create(&path).unwrap();
+        drop(hdf5::File::create(&path).unwrap());
+        writer.lock().unwrap();
+        let error = refusal::<McsH5>(json!({"path": path}));
+        assert!(
+            error.contains("being written by another program"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn a_damaged_piece_of_data_is_reported_with_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("damaged.h5");

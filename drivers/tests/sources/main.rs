@@ -5,6 +5,10 @@ mod binary;
 mod crepe_h5;
 mod damaged;
 #[cfg(feature = "hdf5")]
+mod demo;
+#[cfg(feature = "hdf5")]
+mod made;
+#[cfg(feature = "hdf5")]
 mod mcs_file;
 #[cfg(feature = "hdf5")]
 mod mcs_h5;
