@@ -42,7 +42,8 @@ fn python(script: &str, file: &Path) -> Option<String> {
 const OPEN: &str = r#"
 import sys, McsPy.McsData as m
 m.VERBOSE = False
-s = m.RawData(sys.argv[1]).recordings[0].analog_streams[0]
+r = m.RawData(sys.argv[1])
+s = r.recordings[0].analog_streams[0]
 v, unit = s.get_channel(59)
 print(len(s.channel_infos), len(v), float(v[99]), unit)
 "#;
