@@ -4,5 +4,11 @@
 #![warn(missing_docs)]
 
 pub mod abi;
+pub mod os;
 pub mod outcome;
+pub mod records;
+pub mod ring;
+pub mod shm;
 pub mod stage;
+pub mod sync;
+pub mod text;
