@@ -409,7 +409,16 @@ pub mod session_state {
     /// Over, after a fault.
     pub const FAILED: u64 = 7;
     /// Name of a state.
-    pub const NAMES: [&str; 8] = ["loading", "validating", "preparing", "ready", "running", "draining", "closed", "failed"];
+    pub const NAMES: [&str; 8] = [
+        "loading",
+        "validating",
+        "preparing",
+        "ready",
+        "running",
+        "draining",
+        "closed",
+        "failed",
+    ];
 }
 
 /// States of a stage, in [`StageWords::state`].
@@ -431,7 +440,16 @@ pub mod stage_state {
     /// Being started again.
     pub const RESTARTING: u64 = 7;
     /// Name of a state.
-    pub const NAMES: [&str; 8] = ["starting", "attached", "ready", "running", "draining", "done", "failed", "restarting"];
+    pub const NAMES: [&str; 8] = [
+        "starting",
+        "attached",
+        "ready",
+        "running",
+        "draining",
+        "done",
+        "failed",
+        "restarting",
+    ];
 }
 
 /// Page 1 of a stage segment: written by the stage.

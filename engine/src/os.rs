@@ -22,34 +22,67 @@ pub fn realtime_ns() -> u64 {
 }
 
 fn clock_ns(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is a valid timespec for the call to write.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 fn timespec(ns: u64) -> libc::timespec {
-    libc::timespec { tv_sec: (ns / 1_000_000_000) as libc::time_t, tv_nsec: (ns % 1_000_000_000) as libc::c_long }
+    libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as libc::time_t,
+        tv_nsec: (ns % 1_000_000_000) as libc::c_long,
+    }
 }
 
 /// Sleeps until CLOCK_MONOTONIC reaches `deadline_ns`; may return early when a signal comes.
 pub fn sleep_until(deadline_ns: u64) {
     let time = timespec(deadline_ns);
     // SAFETY: `time` is valid; the remainder is not asked for with an absolute time.
-    unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &time, core::ptr::null_mut()) };
+    unsafe {
+        libc::clock_nanosleep(
+            libc::CLOCK_MONOTONIC,
+            libc::TIMER_ABSTIME,
+            &time,
+            core::ptr::null_mut(),
+        )
+    };
 }
 
 /// Sleeps while `word` holds `seen`, at most `timeout`.
 pub fn futex_wait(word: &AtomicU32, seen: u32, timeout: Duration) {
     let time = timespec(timeout.as_nanos() as u64);
     // SAFETY: `word` is a live, aligned 32-bit word; `time` is a relative timeout.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, seen, &time, core::ptr::null::<u32>(), 0) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            seen,
+            &time,
+            core::ptr::null::<u32>(),
+            0,
+        )
+    };
 }
 
 /// Wakes everybody who sleeps on `word`.
 pub fn futex_wake_all(word: &AtomicU32) {
     // SAFETY: `word` is a live, aligned 32-bit word.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX, core::ptr::null::<libc::timespec>(), core::ptr::null::<u32>(), 0) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE,
+            i32::MAX,
+            core::ptr::null::<libc::timespec>(),
+            core::ptr::null::<u32>(),
+            0,
+        )
+    };
 }
 
 /// The pacing signal: the first real-time signal that glibc leaves to programs.
@@ -103,8 +136,20 @@ impl PidFd {
     /// Sends a signal without siginfo: it carries nothing and cannot fail for lack of queue.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         // SAFETY: a null siginfo asks the kernel to fill in its own.
-        let rc = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal, core::ptr::null::<libc::siginfo_t>(), 0) };
-        if rc < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        let rc = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                core::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        if rc < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// Descriptor for `poll`.
@@ -114,13 +159,23 @@ impl PidFd {
 
     /// True once the process is dead (a zombie counts).
     pub fn is_dead(&self) -> bool {
-        poll_in(&[self.raw()], Duration::ZERO).first().copied().unwrap_or(false)
+        poll_in(&[self.raw()], Duration::ZERO)
+            .first()
+            .copied()
+            .unwrap_or(false)
     }
 }
 
 /// Polls descriptors for input (or hang-up); one answer per descriptor.
 pub fn poll_in(fds: &[RawFd], timeout: Duration) -> Vec<bool> {
-    let mut polled: Vec<libc::pollfd> = fds.iter().map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 }).collect();
+    let mut polled: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|fd| libc::pollfd {
+            fd: *fd,
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
     let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the array is live and as long as said.
     unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, millis) };
@@ -129,9 +184,15 @@ pub fn poll_in(fds: &[RawFd], timeout: Duration) -> Vec<bool> {
 
 /// True if the other end of the lifeline pipe is gone. One system call, no allocation.
 pub fn lifeline_cut(fd: RawFd) -> bool {
-    let mut polled = libc::pollfd { fd, events: 0, revents: 0 };
+    let mut polled = libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    };
     // SAFETY: one live pollfd.
-    unsafe { libc::poll(&mut polled, 1, 0) > 0 && polled.revents & (libc::POLLHUP | libc::POLLERR) != 0 }
+    unsafe {
+        libc::poll(&mut polled, 1, 0) > 0 && polled.revents & (libc::POLLHUP | libc::POLLERR) != 0
+    }
 }
 
 /// Counts of this thread since it started.
@@ -175,7 +236,11 @@ pub fn current_cpu() -> u32 {
 /// EPERM or ENOMEM without the privilege or the limit.
 pub fn lock_memory() -> io::Result<()> {
     // SAFETY: flags only.
-    if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// CPUs this process may run on, by raw id.
@@ -186,7 +251,9 @@ pub fn allowed_cpus() -> Vec<u32> {
         if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) != 0 {
             return Vec::new();
         }
-        (0..libc::CPU_SETSIZE as u32).filter(|cpu| libc::CPU_ISSET(*cpu as usize, &set)).collect()
+        (0..libc::CPU_SETSIZE as u32)
+            .filter(|cpu| libc::CPU_ISSET(*cpu as usize, &set))
+            .collect()
     }
 }
 
@@ -197,14 +264,20 @@ pub fn scheduling() -> (bool, u32) {
         let policy = libc::sched_getscheduler(0);
         let mut param: libc::sched_param = core::mem::zeroed();
         libc::sched_getparam(0, &mut param);
-        (policy & !libc::SCHED_RESET_ON_FORK == libc::SCHED_FIFO, u32::try_from(param.sched_priority).unwrap_or(0))
+        (
+            policy & !libc::SCHED_RESET_ON_FORK == libc::SCHED_FIFO,
+            u32::try_from(param.sched_priority).unwrap_or(0),
+        )
     }
 }
 
 /// Limits the CPU time a FIFO thread may use without blocking: a runaway is killed instead of taking the CPU for ever.
 pub fn limit_runaway(limit: Duration) {
     let micros = limit.as_micros() as libc::rlim_t;
-    let limit = libc::rlimit { rlim_cur: micros, rlim_max: micros };
+    let limit = libc::rlimit {
+        rlim_cur: micros,
+        rlim_max: micros,
+    };
     // SAFETY: a live rlimit. Lowering a limit is always permitted; a failure leaves the process as it was.
     unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &limit) };
 }
@@ -271,6 +344,7 @@ pub fn shm_free_bytes() -> Option<u64> {
     // SAFETY: a valid path; an all-zero statvfs is filled in by the call.
     unsafe {
         let mut stat: libc::statvfs = core::mem::zeroed();
-        (libc::statvfs(c"/dev/shm".as_ptr(), &mut stat) == 0).then(|| stat.f_bavail as u64 * stat.f_frsize as u64)
+        (libc::statvfs(c"/dev/shm".as_ptr(), &mut stat) == 0)
+            .then(|| stat.f_bavail as u64 * stat.f_frsize as u64)
     }
 }

@@ -68,7 +68,9 @@ pub struct Mark {
 mod tests {
     use super::*;
     use core::mem::{offset_of, size_of};
-    use ephapse_rtconfig::stream_type::{RecordLayout, command_layout, event_layout, mark_layout, spike_layout};
+    use ephapse_rtconfig::stream_type::{
+        RecordLayout, command_layout, event_layout, mark_layout, spike_layout,
+    };
 
     fn offsets(layout: &RecordLayout) -> Vec<usize> {
         layout.fields.iter().map(|f| f.offset as usize).collect()
@@ -78,10 +80,26 @@ mod tests {
     fn structs_lie_where_the_described_fields_say() {
         let spike = spike_layout("uV");
         assert_eq!(spike.bytes as usize, size_of::<Spike>());
-        assert_eq!(offsets(&spike), [offset_of!(Spike, frame), offset_of!(Spike, channel), offset_of!(Spike, width), offset_of!(Spike, amplitude)]);
+        assert_eq!(
+            offsets(&spike),
+            [
+                offset_of!(Spike, frame),
+                offset_of!(Spike, channel),
+                offset_of!(Spike, width),
+                offset_of!(Spike, amplitude)
+            ]
+        );
         let event = event_layout();
         assert_eq!(event.bytes as usize, size_of::<Event>());
-        assert_eq!(offsets(&event), [offset_of!(Event, time), offset_of!(Event, line), offset_of!(Event, code), offset_of!(Event, value)]);
+        assert_eq!(
+            offsets(&event),
+            [
+                offset_of!(Event, time),
+                offset_of!(Event, line),
+                offset_of!(Event, code),
+                offset_of!(Event, value)
+            ]
+        );
         let command = command_layout();
         assert_eq!(command.bytes as usize, size_of::<Command>());
         assert_eq!(
@@ -98,6 +116,14 @@ mod tests {
         );
         let mark = mark_layout();
         assert_eq!(mark.bytes as usize, size_of::<Mark>());
-        assert_eq!(offsets(&mark), [offset_of!(Mark, time), offset_of!(Mark, code), offset_of!(Mark, length), offset_of!(Mark, text)]);
+        assert_eq!(
+            offsets(&mark),
+            [
+                offset_of!(Mark, time),
+                offset_of!(Mark, code),
+                offset_of!(Mark, length),
+                offset_of!(Mark, text)
+            ]
+        );
     }
 }

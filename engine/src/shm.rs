@@ -24,13 +24,17 @@ pub const SHM_DIR: &str = "/dev/shm";
 #[derive(Debug, thiserror::Error)]
 pub enum ShmError {
     /// The name is taken.
-    #[error("{name}: a segment of this name exists already: another session runs, or one was killed (run `ephapse gc`)")]
+    #[error(
+        "{name}: a segment of this name exists already: another session runs, or one was killed (run `ephapse gc`)"
+    )]
     Exists {
         /// Segment.
         name: String,
     },
     /// Not enough shared memory.
-    #[error("{name}: {bytes} bytes of shared memory cannot be had: {source} (see `df -h /dev/shm`)")]
+    #[error(
+        "{name}: {bytes} bytes of shared memory cannot be had: {source} (see `df -h /dev/shm`)"
+    )]
     NoSpace {
         /// Segment.
         name: String,
@@ -61,7 +65,10 @@ pub enum ShmError {
 
 impl ShmError {
     pub(crate) fn refused(name: &str, why: impl Into<String>) -> Self {
-        ShmError::Refused { name: name.to_owned(), why: why.into() }
+        ShmError::Refused {
+            name: name.to_owned(),
+            why: why.into(),
+        }
     }
 }
 
@@ -88,23 +95,43 @@ impl Owned {
     /// [`ShmError::Exists`], [`ShmError::NoSpace`], or what the system said.
     pub fn create(name: &str, bytes: usize) -> Result<Self, ShmError> {
         let bytes = pages(bytes);
-        let shmem = shared_memory::ShmemConf::new().size(bytes).os_id(name).create().map_err(|e| match e {
-            shared_memory::ShmemError::MappingIdExists | shared_memory::ShmemError::LinkExists => {
-                ShmError::Exists { name: name.to_owned() }
-            }
-            other => ShmError::Io { name: name.to_owned(), what: "cannot create the segment", source: io::Error::other(other.to_string()) },
-        })?;
-        let owned = Owned { shmem, name: name.to_owned() };
-        // Without this a full /dev/shm shows itself later, as a SIGBUS in some stage.
-        let file = OpenOptions::new().read(true).write(true).open(path_of(name)).map_err(|source| ShmError::Io {
+        let shmem = shared_memory::ShmemConf::new()
+            .size(bytes)
+            .os_id(name)
+            .create()
+            .map_err(|e| match e {
+                shared_memory::ShmemError::MappingIdExists
+                | shared_memory::ShmemError::LinkExists => ShmError::Exists {
+                    name: name.to_owned(),
+                },
+                other => ShmError::Io {
+                    name: name.to_owned(),
+                    what: "cannot create the segment",
+                    source: io::Error::other(other.to_string()),
+                },
+            })?;
+        let owned = Owned {
+            shmem,
             name: name.to_owned(),
-            what: "cannot open the segment just made",
-            source,
-        })?;
+        };
+        // Without this a full /dev/shm shows itself later, as a SIGBUS in some stage.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path_of(name))
+            .map_err(|source| ShmError::Io {
+                name: name.to_owned(),
+                what: "cannot open the segment just made",
+                source,
+            })?;
         // SAFETY: plain system call on an open descriptor.
         let rc = unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, bytes as libc::off_t) };
         if rc != 0 {
-            return Err(ShmError::NoSpace { name: name.to_owned(), bytes, source: io::Error::from_raw_os_error(rc) });
+            return Err(ShmError::NoSpace {
+                name: name.to_owned(),
+                bytes,
+                source: io::Error::from_raw_os_error(rc),
+            });
         }
         Ok(owned)
     }
@@ -132,7 +159,10 @@ impl Owned {
 
     /// A reference to live words of the segment.
     pub fn words<T>(&self, at: usize) -> &T {
-        assert!(at.is_multiple_of(align_of::<T>()) && at + size_of::<T>() <= self.shmem.len(), "words outside the segment");
+        assert!(
+            at.is_multiple_of(align_of::<T>()) && at + size_of::<T>() <= self.shmem.len(),
+            "words outside the segment"
+        );
         // SAFETY: in bounds and aligned (asserted; the mapping starts on a page); `T` is a struct of atomics, valid for any bytes.
         unsafe { &*self.shmem.as_ptr().add(at).cast::<T>() }
     }
@@ -152,7 +182,11 @@ pub(crate) fn seal(segment: &mut [u8], mut header: SegmentHeader) {
 }
 
 /// Writes a plain struct at a byte offset of a buffer.
-pub(crate) fn write_at<T: zerocopy::IntoBytes + zerocopy::Immutable>(buffer: &mut [u8], at: usize, value: &T) {
+pub(crate) fn write_at<T: zerocopy::IntoBytes + zerocopy::Immutable>(
+    buffer: &mut [u8],
+    at: usize,
+    value: &T,
+) {
     buffer[at..at + size_of::<T>()].copy_from_slice(value.as_bytes());
 }
 
@@ -187,12 +221,20 @@ impl Segment {
     /// [`ShmError::Refused`] names both versions or owners, the segment and the maker's pid.
     pub fn open(name: &str, kind: u32, access: Access) -> Result<Self, ShmError> {
         let path = path_of(name);
-        let io_error = |what| move |source| ShmError::Io { name: name.to_owned(), what, source };
+        let io_error = |what| {
+            move |source| ShmError::Io {
+                name: name.to_owned(),
+                what,
+                source,
+            }
+        };
         let read = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
-            .map_err(io_error("cannot open the segment (is the session still running?)"))?;
+            .map_err(io_error(
+                "cannot open the segment (is the session still running?)",
+            ))?;
         let write = match access {
             Access::ReadOnly => None,
             Access::ReadWrite => Some(
@@ -204,14 +246,25 @@ impl Segment {
                     .map_err(io_error("cannot open the segment for writing"))?,
             ),
         };
-        let meta = read.metadata().map_err(io_error("cannot stat the segment"))?;
+        let meta = read
+            .metadata()
+            .map_err(io_error("cannot stat the segment"))?;
         // SAFETY: no arguments, no memory.
         let uid = unsafe { libc::geteuid() };
         if meta.uid() != uid {
-            return Err(ShmError::refused(name, format!("belongs to user {}, not to {uid}: refused", meta.uid())));
+            return Err(ShmError::refused(
+                name,
+                format!("belongs to user {}, not to {uid}: refused", meta.uid()),
+            ));
         }
         if meta.mode() & 0o077 != 0 {
-            return Err(ShmError::refused(name, format!("others may open it (mode {:o}): refused", meta.mode() & 0o777)));
+            return Err(ShmError::refused(
+                name,
+                format!(
+                    "others may open it (mode {:o}): refused",
+                    meta.mode() & 0o777
+                ),
+            ));
         }
         Self::checked(name, read, write, meta.len() as usize, kind)
     }
@@ -220,27 +273,63 @@ impl Segment {
     ///
     /// # Errors
     /// As [`Segment::open`].
-    pub fn from_files(name: &str, read: File, write: Option<File>, kind: u32) -> Result<Self, ShmError> {
-        let bytes = read.metadata().map_err(|source| ShmError::Io { name: name.to_owned(), what: "cannot stat the segment", source })?.len();
+    pub fn from_files(
+        name: &str,
+        read: File,
+        write: Option<File>,
+        kind: u32,
+    ) -> Result<Self, ShmError> {
+        let bytes = read
+            .metadata()
+            .map_err(|source| ShmError::Io {
+                name: name.to_owned(),
+                what: "cannot stat the segment",
+                source,
+            })?
+            .len();
         Self::checked(name, read, write, bytes as usize, kind)
     }
 
-    fn checked(name: &str, read: File, write: Option<File>, bytes: usize, kind: u32) -> Result<Self, ShmError> {
+    fn checked(
+        name: &str,
+        read: File,
+        write: Option<File>,
+        bytes: usize,
+        kind: u32,
+    ) -> Result<Self, ShmError> {
         if bytes < size_of::<SegmentHeader>() {
-            return Err(ShmError::refused(name, format!("is {bytes} bytes long, shorter than a header: not yet made, or truncated")));
+            return Err(ShmError::refused(
+                name,
+                format!("is {bytes} bytes long, shorter than a header: not yet made, or truncated"),
+            ));
         }
-        let first = map_region(name, &read, 0, pages(size_of::<SegmentHeader>()).min(bytes), Access::ReadOnly)?;
+        let first = map_region(
+            name,
+            &read,
+            0,
+            pages(size_of::<SegmentHeader>()).min(bytes),
+            Access::ReadOnly,
+        )?;
         // SAFETY: offset 8 is inside the mapping (at least 128 bytes) and 8-aligned.
-        let version = unsafe { AtomicU64::from_ptr(first.as_mut_ptr().add(8).cast()) }.load(Ordering::Acquire); // [V]
+        let version = unsafe { AtomicU64::from_ptr(first.as_mut_ptr().add(8).cast()) }
+            .load(Ordering::Acquire); // [V]
         let mut head = [0_u8; size_of::<SegmentHeader>()];
         copy_relaxed(first.as_mut_ptr(), &mut head);
         let header: SegmentHeader = read_at(&head, 0).unwrap_or_default();
         let pid = header.launcher_pid;
         if header.magic != abi::MAGIC {
-            return Err(ShmError::refused(name, "does not begin with the magic word: not a segment of ours"));
+            return Err(ShmError::refused(
+                name,
+                "does not begin with the magic word: not a segment of ours",
+            ));
         }
         if version == 0 {
-            return Err(ShmError::refused(name, format!("its version word is not yet written: pid {pid} is still making it, or died doing so")));
+            return Err(ShmError::refused(
+                name,
+                format!(
+                    "its version word is not yet written: pid {pid} is still making it, or died doing so"
+                ),
+            ));
         }
         if version >> 32 != u64::from(abi::VERSION_MAJOR) {
             return Err(ShmError::refused(
@@ -255,25 +344,50 @@ impl Segment {
             ));
         }
         if header.byte_order != abi::BYTE_ORDER {
-            return Err(ShmError::refused(name, "was made on a machine of another byte order"));
+            return Err(ShmError::refused(
+                name,
+                "was made on a machine of another byte order",
+            ));
         }
         if header.kind != kind {
-            return Err(ShmError::refused(name, format!("is a segment of kind {}, expected kind {kind}", header.kind)));
+            return Err(ShmError::refused(
+                name,
+                format!("is a segment of kind {}, expected kind {kind}", header.kind),
+            ));
         }
         if header.segment_bytes != bytes as u64 {
-            return Err(ShmError::refused(name, format!("is {bytes} bytes long but says {}: truncated", header.segment_bytes)));
+            return Err(ShmError::refused(
+                name,
+                format!(
+                    "is {bytes} bytes long but says {}: truncated",
+                    header.segment_bytes
+                ),
+            ));
         }
         let fixed_bytes = header.fixed_bytes as usize;
         if fixed_bytes < size_of::<SegmentHeader>() || fixed_bytes > bytes {
-            return Err(ShmError::refused(name, format!("says its fixed region has {fixed_bytes} of {bytes} bytes: damaged")));
+            return Err(ShmError::refused(
+                name,
+                format!("says its fixed region has {fixed_bytes} of {bytes} bytes: damaged"),
+            ));
         }
         let region = map_region(name, &read, 0, fixed_bytes, Access::ReadOnly)?;
         let mut fixed = vec![0_u8; fixed_bytes];
         copy_relaxed(region.as_mut_ptr(), &mut fixed);
         if crc32c::crc32c(&fixed[32..]) != header.crc {
-            return Err(ShmError::refused(name, format!("its fixed region fails its checksum: damaged (made by pid {pid})")));
+            return Err(ShmError::refused(
+                name,
+                format!("its fixed region fails its checksum: damaged (made by pid {pid})"),
+            ));
         }
-        Ok(Segment { name: name.to_owned(), read, write, bytes, header, fixed })
+        Ok(Segment {
+            name: name.to_owned(),
+            read,
+            write,
+            bytes,
+            header,
+            fixed,
+        })
     }
 
     /// Name.
@@ -301,25 +415,47 @@ impl Segment {
     /// # Errors
     /// If it lies outside the segment, or the system refuses.
     pub fn map(&self, at: usize, bytes: usize, access: Access) -> Result<Mapping, ShmError> {
-        if !at.is_multiple_of(abi::PAGE) || bytes == 0 || at.checked_add(bytes).is_none_or(|end| end > self.bytes) {
-            return Err(ShmError::refused(&self.name, format!("has no region of {bytes} bytes at {at}")));
+        if !at.is_multiple_of(abi::PAGE)
+            || bytes == 0
+            || at.checked_add(bytes).is_none_or(|end| end > self.bytes)
+        {
+            return Err(ShmError::refused(
+                &self.name,
+                format!("has no region of {bytes} bytes at {at}"),
+            ));
         }
         let file = match access {
             Access::ReadOnly => &self.read,
-            Access::ReadWrite => self.write.as_ref().ok_or_else(|| ShmError::refused(&self.name, "was opened read-only"))?,
+            Access::ReadWrite => self
+                .write
+                .as_ref()
+                .ok_or_else(|| ShmError::refused(&self.name, "was opened read-only"))?,
         };
-        Ok(Mapping { map: Arc::new(map_region(&self.name, file, at, bytes, access)?), bytes })
+        Ok(Mapping {
+            map: Arc::new(map_region(&self.name, file, at, bytes, access)?),
+            bytes,
+        })
     }
 }
 
-fn map_region(name: &str, file: &File, at: usize, bytes: usize, access: Access) -> Result<MmapRaw, ShmError> {
+fn map_region(
+    name: &str,
+    file: &File,
+    at: usize,
+    bytes: usize,
+    access: Access,
+) -> Result<MmapRaw, ShmError> {
     let mut options = MmapOptions::new();
     options.offset(at as u64).len(bytes).populate();
     match access {
         Access::ReadOnly => options.map_raw_read_only(file),
         Access::ReadWrite => options.map_raw(file),
     }
-    .map_err(|source| ShmError::Io { name: name.to_owned(), what: "cannot map the segment", source })
+    .map_err(|source| ShmError::Io {
+        name: name.to_owned(),
+        what: "cannot map the segment",
+        source,
+    })
 }
 
 /// Copies out of memory that another process may be writing: relaxed word loads, so that no compiler may invent reads.
@@ -330,12 +466,16 @@ pub(crate) fn copy_relaxed(from: *const u8, to: &mut [u8]) {
     let (head, tail) = to.split_at_mut(words * 8);
     for (index, chunk) in head.as_chunks_mut::<8>().0.iter_mut().enumerate() {
         // SAFETY: the callers' mappings are page-aligned (or 128-aligned slots) and at least `to.len()` long.
-        let word = unsafe { AtomicU64::from_ptr(from.add(index * 8).cast_mut().cast()) }.load(Ordering::Relaxed);
+        let word = unsafe { AtomicU64::from_ptr(from.add(index * 8).cast_mut().cast()) }
+            .load(Ordering::Relaxed);
         *chunk = word.to_ne_bytes();
     }
     for (index, byte) in tail.iter_mut().enumerate() {
         // SAFETY: as above; the last, partial word is read byte by byte.
-        *byte = unsafe { core::sync::atomic::AtomicU8::from_ptr(from.add(words * 8 + index).cast_mut()) }.load(Ordering::Relaxed);
+        *byte = unsafe {
+            core::sync::atomic::AtomicU8::from_ptr(from.add(words * 8 + index).cast_mut())
+        }
+        .load(Ordering::Relaxed);
     }
 }
 
@@ -362,10 +502,16 @@ impl Mapping {
     /// # Panics
     /// If they lie outside the region: offsets come from a checked geometry.
     pub fn words<T>(&self, at: usize) -> Words<T> {
-        assert!(at.is_multiple_of(align_of::<T>()) && at + size_of::<T>() <= self.bytes, "words outside the region");
+        assert!(
+            at.is_multiple_of(align_of::<T>()) && at + size_of::<T>() <= self.bytes,
+            "words outside the region"
+        );
         // SAFETY: in bounds, as asserted.
         let pointer = unsafe { self.map.as_mut_ptr().add(at).cast::<T>() };
-        Words { pointer: NonNull::new(pointer).unwrap_or(NonNull::dangling()), _keep: self.map.clone() }
+        Words {
+            pointer: NonNull::new(pointer).unwrap_or(NonNull::dangling()),
+            _keep: self.map.clone(),
+        }
     }
 
     /// Locks the region in memory and touches every page.
@@ -422,7 +568,11 @@ pub fn anonymous(bytes: usize) -> io::Result<File> {
 ///
 /// # Errors
 /// What the system said.
-pub(crate) fn publish_anonymous(file: &File, mut image: Vec<u8>, header: SegmentHeader) -> io::Result<()> {
+pub(crate) fn publish_anonymous(
+    file: &File,
+    mut image: Vec<u8>,
+    header: SegmentHeader,
+) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     seal(&mut image, header);
     file.write_all_at(&image, 0)?;

@@ -37,7 +37,10 @@ pub fn store(words: &[AtomicU64], text: &str) {
 
 /// Loads a text from words of shared memory.
 pub fn load(words: &[AtomicU64]) -> String {
-    let bytes: Vec<u8> = words.iter().flat_map(|w| w.load(Ordering::Relaxed).to_le_bytes()).collect();
+    let bytes: Vec<u8> = words
+        .iter()
+        .flat_map(|w| w.load(Ordering::Relaxed).to_le_bytes())
+        .collect();
     of(&bytes)
 }
 
@@ -49,7 +52,7 @@ mod tests {
     fn a_text_that_is_too_long_is_cut_at_a_character() {
         assert_eq!(of(&fixed::<4>("abcµ")), "abc");
         let words = [const { AtomicU64::new(0) }; 2];
-        store(&words, "fourteen byte µ and more");
-        assert_eq!(load(&words), "fourteen byte ");
+        store(&words, "fifteen bytes: µ and more");
+        assert_eq!(load(&words), "fifteen bytes: ");
     }
 }

@@ -2,7 +2,8 @@
 
 use super::type_block;
 use crate::abi::{
-    LINE, PAGE, PAYLOAD_ALIGN, RING_GEOMETRY_AT, RingGeometry, SEAT_TABLE_AT, SeatEntry, SegmentHeader, SlotHeader, TYPE_AT, segment,
+    LINE, PAGE, PAYLOAD_ALIGN, RING_GEOMETRY_AT, RingGeometry, SEAT_TABLE_AT, SeatEntry,
+    SegmentHeader, SlotHeader, TYPE_AT, segment,
 };
 use crate::shm::{self, Segment, ShmError, pages, read_at, write_at};
 use crate::text;
@@ -59,7 +60,11 @@ impl RingSpec {
     /// Geometry and segment length.
     fn geometry(&self, tables_bytes: usize) -> (RingGeometry, usize) {
         let fixed = pages(self.tables_at() + tables_bytes);
-        let payload_bytes = self.stream_type.block_bytes().next_multiple_of(PAYLOAD_ALIGN).max(PAYLOAD_ALIGN);
+        let payload_bytes = self
+            .stream_type
+            .block_bytes()
+            .next_multiple_of(PAYLOAD_ALIGN)
+            .max(PAYLOAD_ALIGN);
         let slot_stride = (size_of::<SlotHeader>() + payload_bytes).next_multiple_of(LINE);
         let producer_at = fixed;
         let seats_at = producer_at + PAGE;
@@ -87,7 +92,10 @@ impl RingSpec {
             origin: self.origin,
             reserved: [0; 4],
         };
-        (geometry, pages(slots_at + slot_stride * self.slots as usize))
+        (
+            geometry,
+            pages(slots_at + slot_stride * self.slots as usize),
+        )
     }
 
     /// Writes everything but header checksum and version word into a zeroed segment; returns the header to publish.
@@ -97,7 +105,11 @@ impl RingSpec {
         let (geometry, _) = self.geometry(tables.len());
         write_at(image, RING_GEOMETRY_AT, &geometry);
         write_at(image, TYPE_AT, &block);
-        let spare = SeatEntry { kind: 2, spare: 1, ..SeatEntry::default() };
+        let spare = SeatEntry {
+            kind: 2,
+            spare: 1,
+            ..SeatEntry::default()
+        };
         let planned = self.seats.iter().map(|seat| SeatEntry {
             kind: match seat.kind {
                 SeatKind::Hold => 1,
@@ -108,14 +120,26 @@ impl RingSpec {
             port: text::fixed(&seat.port),
             reserved: 0,
         });
-        for (index, entry) in planned.chain(std::iter::repeat_n(spare, self.spare_seats as usize)).enumerate() {
-            write_at(image, SEAT_TABLE_AT + index * size_of::<SeatEntry>(), &entry);
+        for (index, entry) in planned
+            .chain(std::iter::repeat_n(spare, self.spare_seats as usize))
+            .enumerate()
+        {
+            write_at(
+                image,
+                SEAT_TABLE_AT + index * size_of::<SeatEntry>(),
+                &entry,
+            );
         }
         image[self.tables_at()..self.tables_at() + tables.len()].copy_from_slice(&tables);
         // `end` is all ones while the stream is open: the one word of the live regions that does not start as zero.
-        let end_at = geometry.producer_at as usize + core::mem::offset_of!(crate::abi::ProducerWords, end);
+        let end_at =
+            geometry.producer_at as usize + core::mem::offset_of!(crate::abi::ProducerWords, end);
         image[end_at..end_at + 8].copy_from_slice(&crate::abi::OPEN.to_le_bytes());
-        SegmentHeader { kind: segment::RING, fixed_bytes: geometry.producer_at, ..header }
+        SegmentHeader {
+            kind: segment::RING,
+            fixed_bytes: geometry.producer_at,
+            ..header
+        }
     }
 
     /// Makes the ring's segment.
@@ -136,7 +160,13 @@ impl RingSpec {
     pub fn create_anonymous(&self) -> std::io::Result<File> {
         let file = shm::anonymous(self.bytes())?;
         let mut image = vec![0; self.bytes()];
-        let header = self.fill(&mut image, SegmentHeader { launcher_pid: std::process::id(), ..SegmentHeader::default() });
+        let header = self.fill(
+            &mut image,
+            SegmentHeader {
+                launcher_pid: std::process::id(),
+                ..SegmentHeader::default()
+            },
+        );
         shm::publish_anonymous(&file, image, header)?;
         Ok(file)
     }
@@ -169,12 +199,26 @@ pub(super) struct Attached {
 
 /// Checks a ring's fixed region: every number in range, every region inside the segment and on its page.
 pub(super) fn attach(segment: &Segment) -> Result<Attached, ShmError> {
-    let refuse = |why: &str| ShmError::refused(segment.name(), format!("{why} (made by pid {})", segment.header().launcher_pid));
+    let refuse = |why: &str| {
+        ShmError::refused(
+            segment.name(),
+            format!("{why} (made by pid {})", segment.header().launcher_pid),
+        )
+    };
     let fixed = segment.fixed();
-    let geometry: RingGeometry = read_at(fixed, RING_GEOMETRY_AT).ok_or_else(|| refuse("its fixed region is too short"))?;
-    let stream_type = type_block::decode(fixed).ok_or_else(|| refuse("its stream type is damaged"))?;
-    let seats_bytes = (geometry.seats as usize).checked_mul(size_of::<SeatEntry>()).unwrap_or(usize::MAX);
-    let region = |at: u64, bytes: u64| at.is_multiple_of(PAGE as u64) && at.checked_add(bytes).is_some_and(|end| end <= segment.bytes() as u64);
+    let geometry: RingGeometry =
+        read_at(fixed, RING_GEOMETRY_AT).ok_or_else(|| refuse("its fixed region is too short"))?;
+    let stream_type =
+        type_block::decode(fixed).ok_or_else(|| refuse("its stream type is damaged"))?;
+    let seats_bytes = (geometry.seats as usize)
+        .checked_mul(size_of::<SeatEntry>())
+        .unwrap_or(usize::MAX);
+    let region = |at: u64, bytes: u64| {
+        at.is_multiple_of(PAGE as u64)
+            && at
+                .checked_add(bytes)
+                .is_some_and(|end| end <= segment.bytes() as u64)
+    };
     let sound = geometry.slots.is_power_of_two()
         && geometry.full <= 2
         && geometry.spare_seats <= geometry.seats
@@ -187,9 +231,17 @@ pub(super) fn attach(segment: &Segment) -> Result<Attached, ShmError> {
         && geometry.seat_table_at == SEAT_TABLE_AT as u64
         && SEAT_TABLE_AT.saturating_add(seats_bytes) <= fixed.len()
         && region(geometry.producer_at, PAGE as u64)
-        && region(geometry.seats_at, u64::from(geometry.seats).saturating_mul(PAGE as u64))
+        && region(
+            geometry.seats_at,
+            u64::from(geometry.seats).saturating_mul(PAGE as u64),
+        )
         && region(geometry.bells_at, PAGE as u64)
-        && region(geometry.slots_at, geometry.slot_stride.saturating_mul(u64::from(geometry.slots)));
+        && region(
+            geometry.slots_at,
+            geometry
+                .slot_stride
+                .saturating_mul(u64::from(geometry.slots)),
+        );
     if !sound {
         return Err(refuse("its geometry is damaged"));
     }
@@ -204,5 +256,10 @@ pub(super) fn attach(segment: &Segment) -> Result<Attached, ShmError> {
         row_bytes: stream_type.row_bytes(),
         rows: stream_type.frames_per_block(),
     };
-    Ok(Attached { layout, geometry, stream_type, seats })
+    Ok(Attached {
+        layout,
+        geometry,
+        stream_type,
+        seats,
+    })
 }

@@ -40,20 +40,43 @@ impl HoldSeat {
     ///
     /// # Errors
     /// Another type, no such seat, a seat of another kind, or one that somebody living holds.
-    pub fn attach(segment: &Segment, index: u32, expected: &StreamType, owner: u64) -> Result<Self, ShmError> {
+    pub fn attach(
+        segment: &Segment,
+        index: u32,
+        expected: &StreamType,
+        owner: u64,
+    ) -> Result<Self, ShmError> {
         let attached = geometry::attach(segment)?;
         expect_type(segment, &attached.stream_type, expected)?;
         match attached.seats.get(index as usize) {
             Some(seat) if seat.kind == 1 => {}
-            _ => return Err(ShmError::refused(segment.name(), format!("has no `hold` seat {index}"))),
+            _ => {
+                return Err(ShmError::refused(
+                    segment.name(),
+                    format!("has no `hold` seat {index}"),
+                ));
+            }
         }
         let g = &attached.geometry;
         let producer = segment.map(g.producer_at as usize, abi::PAGE, Access::ReadOnly)?;
-        let own = segment.map(g.seats_at as usize + index as usize * abi::PAGE, abi::PAGE, Access::ReadWrite)?;
+        let own = segment.map(
+            g.seats_at as usize + index as usize * abi::PAGE,
+            abi::PAGE,
+            Access::ReadWrite,
+        )?;
         let bells = segment.map(g.bells_at as usize, abi::PAGE, Access::ReadWrite)?;
-        let slots = segment.map(g.slots_at as usize, attached.layout.stride * attached.layout.slots as usize, Access::ReadOnly)?;
+        let slots = segment.map(
+            g.slots_at as usize,
+            attached.layout.stride * attached.layout.slots as usize,
+            Access::ReadOnly,
+        )?;
         let words: Words<SeatWords> = own.words(0);
-        claim_role(segment.name(), &format!("seat {index}"), &words.owner, owner)?;
+        claim_role(
+            segment.name(),
+            &format!("seat {index}"),
+            &words.owner,
+            owner,
+        )?;
         let position = words.position.load(Ordering::Acquire);
         let producer: Words<ProducerWords> = producer.words(0);
         let published = producer.published.load(Ordering::Acquire); // [P]
@@ -95,13 +118,18 @@ impl HoldSeat {
         }
     }
 
-    /// The block `ahead` positions beyond the seat's; `None` if it is not there yet.
+    /// The block `ahead` positions beyond the seat's; `None` if it is not there yet. Looks at `published` again if needed.
     pub fn peek(&mut self, ahead: u64) -> Option<Peeked<'_>> {
-        if ahead >= self.available() {
+        if ahead >= self.published.saturating_sub(self.position) {
             self.refresh();
-            if ahead >= self.published.saturating_sub(self.position) {
-                return None;
-            }
+        }
+        self.at(ahead)
+    }
+
+    /// The same among the blocks already known to be there, so that several may be looked at together.
+    pub fn at(&self, ahead: u64) -> Option<Peeked<'_>> {
+        if ahead >= self.published.saturating_sub(self.position) {
+            return None;
         }
         let position = self.position + ahead;
         let at = (position & self.layout.mask) as usize * self.layout.stride;
@@ -117,8 +145,13 @@ impl HoldSeat {
         let bytes = header.valid as usize * self.layout.row_bytes;
         // SAFETY: the payload begins 128 bytes into the slot and `bytes` is at most the capacity, for `valid` was checked
         // against the private copy of the geometry (I3, I6). The producer does not write here before `release` (I5).
-        let payload = unsafe { core::slice::from_raw_parts(base.add(size_of::<SlotHeader>()), bytes) };
-        Some(Peeked { header, payload, damaged })
+        let payload =
+            unsafe { core::slice::from_raw_parts(base.add(size_of::<SlotHeader>()), bytes) };
+        Some(Peeked {
+            header,
+            payload,
+            damaged,
+        })
     }
 
     /// Gives `count` blocks back to the producer.

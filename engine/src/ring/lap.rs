@@ -1,5 +1,8 @@
 //! `lap` readers: they copy out and validate, and the producer may pass them.
-#![allow(unsafe_code, reason = "reads slots of mapped memory that may be overwritten meanwhile")]
+#![allow(
+    unsafe_code,
+    reason = "reads slots of mapped memory that may be overwritten meanwhile"
+)]
 
 use super::expect_type;
 use super::geometry::{self, SlotLayout};
@@ -28,8 +31,17 @@ impl Observer {
         let attached = geometry::attach(segment)?;
         let g = &attached.geometry;
         let producer = segment.map(g.producer_at as usize, abi::PAGE, Access::ReadOnly)?;
-        let slots = segment.map(g.slots_at as usize, attached.layout.stride * attached.layout.slots as usize, Access::ReadOnly)?;
-        Ok(Observer { layout: attached.layout, stream_type: attached.stream_type, producer: producer.words(0), slots })
+        let slots = segment.map(
+            g.slots_at as usize,
+            attached.layout.stride * attached.layout.slots as usize,
+            Access::ReadOnly,
+        )?;
+        Ok(Observer {
+            layout: attached.layout,
+            stream_type: attached.stream_type,
+            producer: producer.words(0),
+            slots,
+        })
     }
 
     /// Type of the stream.
@@ -66,14 +78,22 @@ impl Observer {
         let mut header = SlotHeader::default();
         copy_relaxed(base, header.as_mut_bytes());
         let rows = header.valid.min(self.layout.rows) as usize;
-        let bytes = (rows * self.layout.row_bytes).min(payload.len()).min(self.layout.payload_bytes);
+        let bytes = (rows * self.layout.row_bytes)
+            .min(payload.len())
+            .min(self.layout.payload_bytes);
         // SAFETY: the payload begins 128 bytes into the slot and is at least `bytes` long.
-        copy_relaxed(unsafe { base.add(size_of::<SlotHeader>()) }, &mut payload[..bytes]);
+        copy_relaxed(
+            unsafe { base.add(size_of::<SlotHeader>()) },
+            &mut payload[..bytes],
+        );
         fence(Ordering::Acquire); // [L]
         let after = self.producer.published.load(Ordering::Relaxed);
         // The producer writes position p + slots only after it published p + slots - 1 (claim follows publish): while
         // `published < p + slots` this slot had not been claimed again.
-        (after < position + self.layout.slots && header.position == position && header.valid <= self.layout.rows).then_some(header)
+        (after < position + self.layout.slots
+            && header.position == position
+            && header.valid <= self.layout.rows)
+            .then_some(header)
     }
 }
 
@@ -84,7 +104,6 @@ pub struct LapSeat {
     bells: Words<BellWords>,
     position: u64,
     lapped: u64,
-    buffer: Vec<u8>,
 }
 
 impl LapSeat {
@@ -92,21 +111,45 @@ impl LapSeat {
     ///
     /// # Errors
     /// Another type, no such seat, a seat of another kind, or one that somebody living holds.
-    pub fn attach(segment: &Segment, index: u32, expected: &StreamType, owner: u64) -> Result<Self, ShmError> {
+    pub fn attach(
+        segment: &Segment,
+        index: u32,
+        expected: &StreamType,
+        owner: u64,
+    ) -> Result<Self, ShmError> {
         let attached = geometry::attach(segment)?;
         expect_type(segment, &attached.stream_type, expected)?;
         match attached.seats.get(index as usize) {
             Some(seat) if seat.kind == 2 => {}
-            _ => return Err(ShmError::refused(segment.name(), format!("has no `lap` seat {index}"))),
+            _ => {
+                return Err(ShmError::refused(
+                    segment.name(),
+                    format!("has no `lap` seat {index}"),
+                ));
+            }
         }
         let g = &attached.geometry;
-        let own = segment.map(g.seats_at as usize + index as usize * abi::PAGE, abi::PAGE, Access::ReadWrite)?;
+        let own = segment.map(
+            g.seats_at as usize + index as usize * abi::PAGE,
+            abi::PAGE,
+            Access::ReadWrite,
+        )?;
         let bells = segment.map(g.bells_at as usize, abi::PAGE, Access::ReadWrite)?;
         let words: Words<SeatWords> = own.words(0);
-        claim_role(segment.name(), &format!("seat {index}"), &words.owner, owner)?;
+        claim_role(
+            segment.name(),
+            &format!("seat {index}"),
+            &words.owner,
+            owner,
+        )?;
         let position = words.position.load(Ordering::Acquire);
-        let buffer = vec![0; attached.layout.payload_bytes];
-        Ok(LapSeat { observer: Observer::attach(segment)?, words, bells: bells.words(0), position, lapped: 0, buffer })
+        Ok(LapSeat {
+            observer: Observer::attach(segment)?,
+            words,
+            bells: bells.words(0),
+            position,
+            lapped: 0,
+        })
     }
 
     /// Type of the stream.
@@ -131,18 +174,22 @@ impl LapSeat {
 
     /// Passes over all but the newest `keep` blocks; returns how many.
     pub fn jump_to_newest(&mut self, keep: u64) -> u64 {
-        let to = self.observer.published().saturating_sub(keep).max(self.position);
+        let to = self
+            .observer
+            .published()
+            .saturating_sub(keep)
+            .max(self.position);
         let jumped = to - self.position;
         self.advance(to);
         jumped
     }
 
-    /// Copies the next readable block into the seat's own buffer and moves behind it; what was overwritten on the way is
-    /// counted as lapped. `None` if nothing is there.
-    pub fn take(&mut self) -> Option<SlotHeader> {
+    /// Copies the next readable block into `payload` (capacity of a block) and moves behind it; what was overwritten on
+    /// the way is counted as lapped. `None` if nothing is there.
+    pub fn take(&mut self, payload: &mut [u8]) -> Option<SlotHeader> {
         while self.position < self.observer.published() {
             let here = self.position;
-            if let Some(header) = self.observer.copy(here, &mut self.buffer) {
+            if let Some(header) = self.observer.copy(here, payload) {
                 self.advance(here + 1);
                 return Some(header);
             }
@@ -153,9 +200,9 @@ impl LapSeat {
         None
     }
 
-    /// The valid rows of the block last taken.
-    pub fn payload(&self, header: &SlotHeader) -> &[u8] {
-        &self.buffer[..header.valid as usize * self.observer.layout.row_bytes]
+    /// Capacity of a block's payload, for the buffer given to [`LapSeat::take`].
+    pub fn payload_bytes(&self) -> usize {
+        self.observer.layout.payload_bytes
     }
 
     fn advance(&mut self, to: u64) {
@@ -172,6 +219,13 @@ impl LapSeat {
             super::sleep_on(&self.bells.data, seen, timeout);
         }
         self.words.waiting.store(0, Ordering::Relaxed);
+    }
+
+    /// Why the stream ended; `None` while it is open.
+    pub fn end_reason(&self) -> Option<u64> {
+        self.observer
+            .end()
+            .map(|_| self.observer.producer.end_reason.load(Ordering::Relaxed))
     }
 
     /// True when the stream has ended and everything was read.

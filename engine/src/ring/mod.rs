@@ -32,12 +32,21 @@ pub(crate) fn sleep_on(bell: &AtomicU32, seen: u32, timeout: Duration) {
 }
 
 /// Refuses a ring whose stream is not of the expected type.
-fn expect_type(segment: &Segment, found: &StreamType, expected: &StreamType) -> Result<(), ShmError> {
+fn expect_type(
+    segment: &Segment,
+    found: &StreamType,
+    expected: &StreamType,
+) -> Result<(), ShmError> {
     if found == expected {
         return Ok(());
     }
     Err(ShmError::refused(
         segment.name(),
-        format!("carries {}, expected {} (made by pid {})", found.summary(), expected.summary(), segment.header().launcher_pid),
+        format!(
+            "carries {}, expected {} (made by pid {})",
+            found.summary(),
+            expected.summary(),
+            segment.header().launcher_pid
+        ),
     ))
 }

@@ -38,9 +38,17 @@ impl Producer {
         expect_type(segment, &attached.stream_type, expected)?;
         let g = &attached.geometry;
         let producer = segment.map(g.producer_at as usize, abi::PAGE, Access::ReadWrite)?;
-        let seats = segment.map(g.seats_at as usize, (g.seats as usize * abi::PAGE).max(abi::PAGE), Access::ReadOnly)?;
+        let seats = segment.map(
+            g.seats_at as usize,
+            (g.seats as usize * abi::PAGE).max(abi::PAGE),
+            Access::ReadOnly,
+        )?;
         let bells = segment.map(g.bells_at as usize, abi::PAGE, Access::ReadWrite)?;
-        let slots = segment.map(g.slots_at as usize, attached.layout.stride * attached.layout.slots as usize, Access::ReadWrite)?;
+        let slots = segment.map(
+            g.slots_at as usize,
+            attached.layout.stride * attached.layout.slots as usize,
+            Access::ReadWrite,
+        )?;
         let words: Words<ProducerWords> = producer.words(0);
         claim_role(segment.name(), "producer", &words.owner, owner)?;
         let published = words.published.load(Ordering::Acquire);
@@ -51,7 +59,13 @@ impl Producer {
                 1 => Full::DropNewest,
                 _ => Full::Fault,
             },
-            holds: attached.seats.iter().enumerate().filter(|(_, s)| s.kind == 1).map(|(i, _)| (seat_words(i), 0)).collect(),
+            holds: attached
+                .seats
+                .iter()
+                .enumerate()
+                .filter(|(_, s)| s.kind == 1)
+                .map(|(i, _)| (seat_words(i), 0))
+                .collect(),
             seats: (0..attached.seats.len()).map(seat_words).collect(),
             words,
             bells: bells.words(0),
@@ -106,7 +120,10 @@ impl Producer {
     /// If `ahead` is not below the room: the caller has asked for credit first.
     pub fn slot(&mut self, ahead: u64) -> (&mut SlotHeader, &mut [u8]) {
         let position = self.published + ahead;
-        assert!(ahead < self.room(ahead + 1), "a slot that a reader still holds was asked for");
+        assert!(
+            ahead < self.room(ahead + 1),
+            "a slot that a reader still holds was asked for"
+        );
         if position >= self.claimed {
             // [L] Before the first byte for `position` is written, `published` must have been seen to be at least
             // `position`'s own ring round: pairs with the lap reader's fence.
@@ -120,7 +137,10 @@ impl Producer {
         unsafe {
             let base = self.slots.as_ptr().add(at);
             let header = &mut *base.cast::<SlotHeader>();
-            let payload = core::slice::from_raw_parts_mut(base.add(size_of::<SlotHeader>()), self.stream_type.block_bytes());
+            let payload = core::slice::from_raw_parts_mut(
+                base.add(size_of::<SlotHeader>()),
+                self.stream_type.block_bytes(),
+            );
             (header, payload)
         }
     }
@@ -132,14 +152,20 @@ impl Producer {
         }
         self.published += count;
         self.claimed = self.published;
-        self.words.published.store(self.published, Ordering::Release); // [P]
+        self.words
+            .published
+            .store(self.published, Ordering::Release); // [P]
     }
 
     /// Wakes readers that sleep. After everything else of an activation: a reader of higher priority on this CPU runs
     /// before this returns.
     pub fn ring_readers(&self) {
         fence(Ordering::SeqCst); // [W]
-        if self.seats.iter().any(|seat| seat.waiting.load(Ordering::Relaxed) != 0) {
+        if self
+            .seats
+            .iter()
+            .any(|seat| seat.waiting.load(Ordering::Relaxed) != 0)
+        {
             self.bells.data.fetch_add(1, Ordering::Relaxed);
             os::futex_wake_all(&self.bells.data);
         }
@@ -180,9 +206,17 @@ impl Producer {
 
 /// Claims an ownership word by compare-and-swap. A role is free when the word is 0 or already holds an older generation
 /// that the launcher has seen dead (it sets the word to 0 then).
-pub(super) fn claim_role(segment: &str, role: &str, word: &AtomicU64, owner: u64) -> Result<(), ShmError> {
+pub(super) fn claim_role(
+    segment: &str,
+    role: &str,
+    word: &AtomicU64,
+    owner: u64,
+) -> Result<(), ShmError> {
     match word.compare_exchange(0, owner, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => Ok(()),
-        Err(holder) => Err(ShmError::refused(segment, format!("its {role} is pid {} already", holder & 0xffff_ffff))),
+        Err(holder) => Err(ShmError::refused(
+            segment,
+            format!("its {role} is pid {} already", holder & 0xffff_ffff),
+        )),
     }
 }

@@ -7,7 +7,10 @@ use ephapse_rtconfig::stream_type::{Axis, Dtype, Field, Kind, Rate, RecordLayout
 use zerocopy::{FromBytes, IntoBytes};
 
 fn dtype_code(dtype: Dtype) -> u32 {
-    Dtype::ALL.iter().position(|d| *d == dtype).map_or(0, |i| i as u32 + 1)
+    Dtype::ALL
+        .iter()
+        .position(|d| *d == dtype)
+        .map_or(0, |i| i as u32 + 1)
 }
 
 fn dtype_of(code: u32) -> Option<Dtype> {
@@ -15,7 +18,11 @@ fn dtype_of(code: u32) -> Option<Dtype> {
 }
 
 /// Appends the tables of `stream_type` to `tables` (which begins at byte `tables_at` of the segment) and returns the block.
-pub(super) fn encode(stream_type: &StreamType, tables: &mut Vec<u8>, tables_at: usize) -> TypeBlock {
+pub(super) fn encode(
+    stream_type: &StreamType,
+    tables: &mut Vec<u8>,
+    tables_at: usize,
+) -> TypeBlock {
     fn append(tables: &mut Vec<u8>, tables_at: usize, bytes: &[u8]) -> u64 {
         if bytes.is_empty() {
             return 0;
@@ -46,7 +53,11 @@ pub(super) fn encode(stream_type: &StreamType, tables: &mut Vec<u8>, tables_at: 
     };
     block.scale_at = append(tables, tables_at, stream_type.scale.as_slice().as_bytes());
     block.offset_at = append(tables, tables_at, stream_type.offset.as_slice().as_bytes());
-    block.positions_at = append(tables, tables_at, stream_type.positions_um.as_slice().as_bytes());
+    block.positions_at = append(
+        tables,
+        tables_at,
+        stream_type.positions_um.as_slice().as_bytes(),
+    );
     if let Some(layout) = &stream_type.record {
         let fields: Vec<FieldEntry> = layout
             .fields
@@ -96,7 +107,14 @@ pub(super) fn decode(fixed: &[u8]) -> Option<StreamType> {
         fixed.get(at..at.checked_add(bytes)?)
     };
     let numbers = |at: u64, count: u32| -> Option<Vec<f64>> {
-        Some(table(at, count, 8)?.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+        Some(
+            table(at, count, 8)?
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|b| f64::from_le_bytes(*b))
+                .collect(),
+        )
     };
     let kind = match block.kind {
         1 => Kind::Frames,
@@ -115,7 +133,12 @@ pub(super) fn decode(fixed: &[u8]) -> Option<StreamType> {
         if labels.len() != entry.labels as usize {
             return None;
         }
-        axes.push(Axis { name: text::of(&entry.name), length: entry.length, unit: text::of(&entry.unit), labels });
+        axes.push(Axis {
+            name: text::of(&entry.name),
+            length: entry.length,
+            unit: text::of(&entry.unit),
+            labels,
+        });
     }
     let record = if kind == Kind::Records {
         let entries = table(block.fields_at, block.fields, size_of::<FieldEntry>())?;
@@ -127,12 +150,22 @@ pub(super) fn decode(fixed: &[u8]) -> Option<StreamType> {
             if end > block.record_bytes as usize {
                 return None;
             }
-            fields.push(Field { name: text::of(&entry.name), dtype, count: entry.count, offset: entry.offset, unit: text::of(&entry.unit) });
+            fields.push(Field {
+                name: text::of(&entry.name),
+                dtype,
+                count: entry.count,
+                offset: entry.offset,
+                unit: text::of(&entry.unit),
+            });
         }
         if block.record_bytes == 0 {
             return None;
         }
-        Some(RecordLayout { name: text::of(&block.record_name), bytes: block.record_bytes, fields })
+        Some(RecordLayout {
+            name: text::of(&block.record_name),
+            bytes: block.record_bytes,
+            fields,
+        })
     } else {
         None
     };
@@ -141,7 +174,10 @@ pub(super) fn decode(fixed: &[u8]) -> Option<StreamType> {
         kind,
         dtype: dtype_of(block.dtype)?,
         axes,
-        rate: Rate { numerator: block.rate_numerator, denominator: block.rate_denominator },
+        rate: Rate {
+            numerator: block.rate_numerator,
+            denominator: block.rate_denominator,
+        },
         unit: text::of(&block.unit),
         si_unit: text::of(&block.si_unit),
         scale: numbers(block.scale_at, block.scales)?,
@@ -149,8 +185,17 @@ pub(super) fn decode(fixed: &[u8]) -> Option<StreamType> {
         record,
         positions_um: positions.as_chunks::<3>().0.to_vec(),
     };
-    let rows_fit = stream_type.axes.iter().skip(1).try_fold(8_usize, |product, axis| product.checked_mul(axis.length as usize)).is_some();
-    (rows_fit && stream_type.frames_per_block() == block.frames_per_block && stream_type.row_bytes() as u64 == block.row_stride)
+    let rows_fit = stream_type
+        .axes
+        .iter()
+        .skip(1)
+        .try_fold(8_usize, |product, axis| {
+            product.checked_mul(axis.length as usize)
+        })
+        .is_some();
+    (rows_fit
+        && stream_type.frames_per_block() == block.frames_per_block
+        && stream_type.row_bytes() as u64 == block.row_stride)
         .then_some(stream_type)
 }
 
@@ -177,7 +222,12 @@ mod tests {
         frames.offset = vec![0.25; 60];
         frames.positions_um = (0..60).map(|c| [f64::from(c), 2.0, 0.0]).collect();
         let mut spectrum = StreamType::frames(Dtype::F64, 1, 4, Rate::new(1, 3), "uV2/Hz");
-        spectrum.axes.push(Axis { name: "frequency".into(), length: 129, unit: "Hz".into(), labels: vec![] });
+        spectrum.axes.push(Axis {
+            name: "frequency".into(),
+            length: 129,
+            unit: "Hz".into(),
+            labels: vec![],
+        });
         let spikes = StreamType::records(spike_layout("uV"), 256);
         for stream_type in [frames, spectrum, spikes] {
             assert_eq!(round_trip(&stream_type), Some(stream_type));
@@ -187,15 +237,31 @@ mod tests {
     #[test]
     fn a_damaged_type_is_refused_and_never_read_past_its_end() {
         let mut tables = Vec::new();
-        let block = encode(&StreamType::records(spike_layout("uV"), 256), &mut tables, PAGE);
+        let block = encode(
+            &StreamType::records(spike_layout("uV"), 256),
+            &mut tables,
+            PAGE,
+        );
         for corrupt in [
             TypeBlock { kind: 9, ..block },
             TypeBlock { dtype: 0, ..block },
             TypeBlock { rank: 5, ..block },
-            TypeBlock { fields: u32::MAX, ..block },
-            TypeBlock { fields_at: u64::MAX - 3, ..block },
-            TypeBlock { positions: u32::MAX, ..block },
-            TypeBlock { row_stride: 1, ..block },
+            TypeBlock {
+                fields: u32::MAX,
+                ..block
+            },
+            TypeBlock {
+                fields_at: u64::MAX - 3,
+                ..block
+            },
+            TypeBlock {
+                positions: u32::MAX,
+                ..block
+            },
+            TypeBlock {
+                row_stride: 1,
+                ..block
+            },
         ] {
             let mut fixed = vec![0; PAGE];
             crate::shm::write_at(&mut fixed, TYPE_AT, &corrupt);
