@@ -1,6 +1,7 @@
 //! `stimulate.log` and its writer: what is in the file, when, and exactly once.
 
-use ephapse_drivers::stimulate::{Command, Log, LogFile, LogWriter, Null, NullState, WriterState};
+use ephapse_drivers::stimulate::{Log, LogFile, LogWriter, Null, NullState, WriterState};
+use ephapse_engine::records::Command;
 use ephapse_engine::stage::{HelperDirection, Stage};
 use ephapse_rtconfig::stream_type::{Dtype, Rate, StreamType, command_layout, event_layout};
 use serde_json::{Value, json};

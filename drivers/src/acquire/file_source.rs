@@ -15,6 +15,7 @@ use ephapse_rtconfig::stream_type::StreamType;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
+#[cfg(not(feature = "hdf5"))]
 use std::path::Path;
 
 /// Slots of the ring between reader and pacer: how far the reader may run ahead.
@@ -117,10 +118,11 @@ impl<F: FileFormat> Stage for Pacer<F> {
 }
 
 /// What a format answers that was built without HDF5.
+#[cfg(not(feature = "hdf5"))]
 pub(super) fn no_hdf5(path: &Path) -> StageError {
     StageError::resource(
         path.display().to_string(),
-        "cannot be opened by an executable without HDF5; describe it with the `ephapse` command",
+        "cannot be opened by an executable without HDF5; build it with the feature `hdf5`",
     )
 }
 
@@ -140,10 +142,8 @@ pub fn pass_rows(feed: &[u8], row_bytes: usize, room: usize, payload: &mut [u8])
     frames
 }
 
-/// Passes on what the reader said of the block. Frames that the runner has already added to `lost`, for blocks it had
-/// to drop, stay counted.
+/// Passes on what the reader said of the block; frame number and lost frames stand in the header already.
 pub fn pass_header(feed: &SlotHeader, header: &mut SlotHeader) {
-    header.lost = header.lost.max(feed.lost);
     header.flags |= feed.flags;
     header.user = feed.user;
 }

@@ -40,10 +40,10 @@ pub struct Filled {
 }
 
 impl Filled {
-    /// Writes it to the header of the block; `user` gets the file's column of the first frame.
+    /// Writes it to the header of the block; `user` gets the file's column of the first frame. The frame's number is the
+    /// runner's to count: it knows what was dropped.
     pub fn describe_in(&self, header: &mut SlotHeader) {
-        header.first_frame = self.first_frame;
-        header.lost += self.lost;
+        header.lost = self.lost;
         header.flags |= flag::REPLAY | if self.gap { flag::GAP } else { 0 };
         header.user = self.column;
     }

@@ -1,8 +1,9 @@
 //! `stimulate.log`, FIFO side: stamps commands and hands them to the helper that writes them down.
 
-use super::command::{Command, check};
+use super::command::check;
 use super::log_writer::{LogWriter, check_writable};
 use ephapse_engine::abi::SlotHeader;
+use ephapse_engine::records::Command;
 use ephapse_engine::stage::{
     Ctx, Described, Helper, HelperDirection, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };

@@ -1,6 +1,6 @@
 //! A command as one line of JSON.
 
-use super::command::Command;
+use ephapse_engine::records::Command;
 use serde::Serialize;
 use std::io::{self, Write};
 

@@ -1,8 +1,9 @@
 //! `stimulate.log.writer`: the helper that writes commands to a file of JSON lines.
 
-use super::command::{Command, check};
+use super::command::check;
 use super::log::LogParams;
 use super::log_line::write_line;
+use ephapse_engine::records::Command;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Program, Role, Stage, StageError,
 };

@@ -6,7 +6,6 @@ mod log_line;
 mod log_writer;
 mod null;
 
-pub use command::Command;
 pub use log::{Log, LogParams, pass_commands};
 pub use log_line::write_line;
 pub use log_writer::{LogFile, LogWriter, WriterState};

@@ -2,7 +2,7 @@
 
 use crate::mcs_file::{McsFile, Stream};
 use crate::playing::{numbers, open, play, reference, refusal, shared, sums};
-use ephapse_drivers::acquire::mcs_h5::{McsH5, McsH5Pacer, McsH5Reader, McsH5Source};
+use ephapse_drivers::acquire::mcs_h5::{McsH5, McsH5Reader, McsH5Source};
 use ephapse_engine::stage::{HelperDirection, Stage};
 use ephapse_rtconfig::stream_type::{Dtype, Rate};
 use serde_json::json;
@@ -303,13 +303,4 @@ fn the_pacer_asks_for_a_reader_that_makes_the_blocks_it_passes_on() {
     let reader = McsH5Reader::describe(&params(), &[]).unwrap();
     assert_eq!(reader.outputs[0].1, helper.stream_type);
     McsH5Reader::prepare(params(), &[], &reader).unwrap();
-}
-
-#[test]
-fn the_lean_pacer_has_the_same_name_and_ports_but_opens_no_file() {
-    assert_eq!(McsH5Pacer::KIND, McsH5Source::KIND);
-    assert_eq!(McsH5Pacer::PORTS.inputs, McsH5Source::PORTS.inputs);
-    let params = serde_json::from_value(json!({"path": "any.h5"})).unwrap();
-    let error = McsH5Pacer::describe(&params, &[]).unwrap_err().to_string();
-    assert!(error.contains("without HDF5"), "{error}");
 }

@@ -11,7 +11,7 @@ mod recording;
 #[cfg(feature = "hdf5")]
 mod select;
 
-use super::file_source::{FileFormat, Pacer};
+use super::file_source::{FileFormat, Pacer, Reader};
 use super::play::file_params;
 use super::recording::Recording;
 use ephapse_engine::stage::StageError;
@@ -26,52 +26,33 @@ file_params! {
     }
 }
 
-const SOURCE: &str = "acquire.mcs_h5";
-const SOURCE_ABOUT: &str = "Plays an analog stream of a Multi Channel Systems HDF5 recording.";
-const READER: &str = "acquire.mcs_h5.reader";
-const READER_ABOUT: &str = "Reads a Multi Channel Systems HDF5 recording ahead of its pacer.";
-
-/// MCS HDF5 recordings.
-#[cfg(feature = "hdf5")]
+/// MCS HDF5 recordings. Built without HDF5 the kind still paces, but cannot open a file.
 pub enum McsH5 {}
 
-#[cfg(feature = "hdf5")]
 impl FileFormat for McsH5 {
-    const SOURCE: &'static str = SOURCE;
-    const SOURCE_ABOUT: &'static str = SOURCE_ABOUT;
-    const READER: &'static str = READER;
-    const READER_ABOUT: &'static str = READER_ABOUT;
+    const SOURCE: &'static str = "acquire.mcs_h5";
+    const SOURCE_ABOUT: &'static str =
+        "Plays an analog stream of a Multi Channel Systems HDF5 recording.";
+    const READER: &'static str = "acquire.mcs_h5.reader";
+    const READER_ABOUT: &'static str =
+        "Reads a Multi Channel Systems HDF5 recording ahead of its pacer.";
     type Params = McsH5Params;
 
+    #[cfg(feature = "hdf5")]
     fn open(params: &McsH5Params) -> Result<Box<dyn Recording>, StageError> {
         Ok(Box::new(recording::McsRecording::open(
             &params.path,
             params.stream.as_deref(),
         )?))
     }
-}
 
-/// The stage `acquire.mcs_h5` as the catalogue knows it.
-#[cfg(feature = "hdf5")]
-pub type McsH5Source = Pacer<McsH5>;
-/// Its helper, `acquire.mcs_h5.reader`.
-#[cfg(feature = "hdf5")]
-pub type McsH5Reader = super::file_source::Reader<McsH5>;
-
-/// The same kind where no HDF5 is linked: paces, but cannot be described.
-pub enum McsH5Lean {}
-
-impl FileFormat for McsH5Lean {
-    const SOURCE: &'static str = SOURCE;
-    const SOURCE_ABOUT: &'static str = SOURCE_ABOUT;
-    const READER: &'static str = READER;
-    const READER_ABOUT: &'static str = READER_ABOUT;
-    type Params = McsH5Params;
-
+    #[cfg(not(feature = "hdf5"))]
     fn open(params: &McsH5Params) -> Result<Box<dyn Recording>, StageError> {
         Err(super::file_source::no_hdf5(&params.path))
     }
 }
 
-/// The stage `acquire.mcs_h5` as the lean executable runs it.
-pub type McsH5Pacer = Pacer<McsH5Lean>;
+/// The stage `acquire.mcs_h5`.
+pub type McsH5Source = Pacer<McsH5>;
+/// Its helper, `acquire.mcs_h5.reader`.
+pub type McsH5Reader = Reader<McsH5>;

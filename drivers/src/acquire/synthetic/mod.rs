@@ -68,9 +68,7 @@ impl Stage for Synthetic {
         let mut block = outputs.block(0);
         let room = block.room();
         let frames = self.generator.fill(*next_frame, room, block.payload());
-        let header = block.header();
-        header.first_frame = *next_frame;
-        header.flags |= flag::SYNTHETIC;
+        block.header().flags |= flag::SYNTHETIC;
         block.commit(frames);
         outputs.count_source(0, frames as u64);
         *next_frame += frames as u64;
