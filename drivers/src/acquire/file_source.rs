@@ -142,8 +142,9 @@ pub fn pass_rows(feed: &[u8], row_bytes: usize, room: usize, payload: &mut [u8])
     frames
 }
 
-/// Passes on what the reader said of the block; frame number and lost frames stand in the header already.
+/// Passes on what the reader said of the block. The frame's number is the runner's to count: it knows what was dropped.
 pub fn pass_header(feed: &SlotHeader, header: &mut SlotHeader) {
+    header.lost = feed.lost;
     header.flags |= feed.flags;
     header.user = feed.user;
 }
