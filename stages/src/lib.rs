@@ -14,7 +14,7 @@
 //!   `header.user` of each of their blocks says how far apart the rows are. See [`rows`].
 #![warn(missing_docs)]
 
-//pub mod detect;
+pub mod detect;
 //pub mod feature;
 pub mod filter;
 pub mod numbers;

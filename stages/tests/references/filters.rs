@@ -1,10 +1,8 @@
 //! The filters against SciPy's results on real recordings.
 
-mod reference;
-
+use crate::files::{array, column, counts, mcs_microvolts, shared};
 use ephapse_stages::filter::cascade::Cascade;
 use ephapse_stages::filter::design::{Band, butterworth, from_rows};
-use reference::{array, column, counts, shared};
 use std::path::Path;
 use zerocopy::IntoBytes;
 
@@ -145,6 +143,21 @@ fn locust_in_counts_agrees_to_a_billionth_of_its_rms() {
     let reference = shared("reference/locust_01_bandpass_first60000.npy").unwrap();
     for channel in 0..4 {
         let (worst, rms) = difference(&reference, channel, &column(&y, 4, channel));
+        assert!(worst < 1e-9 * rms, "channel {channel}: {worst} of {rms}");
+    }
+}
+
+#[test]
+fn volts_in_microvolts_agree_to_a_billionth_of_their_rms() {
+    let Some((channels, microvolts)) = mcs_microvolts() else {
+        return;
+    };
+    let y = filter(Band::Pass, (300.0, 3000.0), 20_000.0, channels, microvolts);
+    let reference = shared("reference/mcs_w8_bandpass_V_100000_120000.npy").unwrap();
+    for channel in 0..channels {
+        let ours = column(&y[100_000 * channels..], channels, channel);
+        let volts: Vec<f64> = ours.iter().map(|uv| uv * 1e-6).collect();
+        let (worst, rms) = difference(&reference, channel, &volts);
         assert!(worst < 1e-9 * rms, "channel {channel}: {worst} of {rms}");
     }
 }

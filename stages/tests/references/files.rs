@@ -34,3 +34,20 @@ pub fn counts(path: &Path) -> Vec<i16> {
 pub fn column(array: &[f64], width: usize, column: usize) -> Vec<f64> {
     array.iter().skip(column).step_by(width).copied().collect()
 }
+
+/// Channels and microvolts (`time x channel`) of the MCS recording.
+pub fn mcs_microvolts() -> Option<(usize, Vec<f64>)> {
+    let path = shared("mcs_h5/2014-02-27T08-30-03W8SpikeCutoutsAndTimestampsAndRawData.h5")?;
+    let file = hdf5::File::open(path).unwrap();
+    let data = file
+        .dataset("Data/Recording_0/AnalogStream/Stream_0/ChannelData")
+        .unwrap();
+    let (channels, frames) = (data.shape()[0], data.shape()[1]);
+    let raw: Vec<i32> = data.read_raw().unwrap();
+    let gain = 381_469e-9 * 1e6;
+    let microvolts = (0..frames)
+        .flat_map(|i| (0..channels).map(move |c| (c, i)))
+        .map(|(c, i)| f64::from(raw[c * frames + i]) * gain)
+        .collect();
+    Some((channels, microvolts))
+}
