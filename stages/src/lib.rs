@@ -15,10 +15,10 @@
 #![warn(missing_docs)]
 
 pub mod detect;
-//pub mod feature;
+pub mod feature;
 pub mod filter;
 pub mod numbers;
-//pub mod policy;
-//pub mod readout;
+pub mod policy;
+pub mod readout;
 pub mod records;
 pub mod rows;

@@ -38,11 +38,15 @@ impl RowWord {
 }
 
 /// First and last source frame of row `row`'s window. Without a step every row stands for the whole block.
+///
+/// The windows of rows that the header counts as settling, and of the first row after them, begin where the block's first begins:
+/// they are still growing.
 pub fn window_of_row(header: &SlotHeader, row: usize) -> (u64, u64) {
     let step = u64::from(RowWord::from_user(header.user).step_frames);
     let rows = u64::from(header.valid);
     let after = rows.saturating_sub(1 + row as u64).saturating_mul(step);
-    let before = (row as u64).saturating_mul(step);
+    let grown = (row as u64).saturating_sub(u64::from(header.settling));
+    let before = grown.saturating_mul(step);
     if step == 0 {
         return (header.origin_first, header.origin_frame);
     }
@@ -72,6 +76,24 @@ mod tests {
         };
         let windows: Vec<_> = (0..3).map(|r| window_of_row(&header, r)).collect();
         assert_eq!(windows, [(1000, 2999), (1200, 3199), (1400, 3399)]);
+    }
+
+    #[test]
+    fn windows_that_still_grow_begin_together() {
+        let header = SlotHeader {
+            origin_first: 500,
+            origin_frame: 899,
+            valid: 3,
+            settling: 1,
+            user: RowWord {
+                step_frames: 100,
+                dropped: 0,
+            }
+            .to_user(),
+            ..SlotHeader::default()
+        };
+        let windows: Vec<_> = (0..3).map(|r| window_of_row(&header, r)).collect();
+        assert_eq!(windows, [(500, 699), (500, 799), (600, 899)]);
     }
 
     #[test]
