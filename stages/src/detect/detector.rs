@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_seam_makes_no_spike_and_costs_no_calibration() {
-        let quiet = vec![0.1, -0.2, 0.3].repeat(1000);
+        let quiet = [0.1, -0.2, 0.3].repeat(1000);
         let mut run = Run::new(measured(0, 400, false));
         run.block(0, 0, &quiet);
         let sigma = run.sigma();

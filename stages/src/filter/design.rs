@@ -43,13 +43,19 @@ pub fn butterworth(
             format!("{order} is outside 1 to {MAX_ORDER}"),
         ));
     }
-    if !(low_hz > 0.0 && low_hz.is_finite()) {
+    for (key, hz) in [("low_hz", low_hz), ("high_hz", high_hz)] {
+        if !hz.is_finite() {
+            let why = format!("{hz} is not a frequency");
+            return Err(StageError::parameter(key, why));
+        }
+    }
+    if low_hz <= 0.0 {
         return Err(StageError::parameter(
             "low_hz",
             format!("{low_hz} Hz is not above 0 Hz"),
         ));
     }
-    if !(high_hz < nyquist_hz) {
+    if high_hz >= nyquist_hz {
         return Err(StageError::parameter(
             "high_hz",
             format!(
@@ -57,7 +63,7 @@ pub fn butterworth(
             ),
         ));
     }
-    if !(low_hz < high_hz) {
+    if low_hz >= high_hz {
         return Err(StageError::parameter(
             "low_hz",
             format!("{low_hz} Hz is not below high_hz = {high_hz} Hz"),
@@ -87,7 +93,7 @@ pub fn butterworth(
         })
         .collect();
     let radius = pole_radius(&sections);
-    if !(radius < 1.0) {
+    if radius >= 1.0 {
         return Err(StageError::parameter(
             "low_hz",
             format!(
@@ -133,7 +139,7 @@ pub fn from_rows(rows: &[Vec<f64>]) -> Result<Vec<Section>, StageError> {
             a: [a1, a2],
         };
         let radius = pole_radius(&[section]);
-        if !(radius < 1.0) {
+        if radius >= 1.0 {
             return wrong(format!(
                 "row {number} is unstable: it has a pole at radius {radius}, which must be below 1"
             ));
@@ -156,7 +162,14 @@ pub fn pole_radius(sections: &[Section]) -> f64 {
                 (a1.abs() + discriminant.sqrt()) / 2.0
             }
         })
-        .fold(0.0, f64::max)
+        .fold(0.0, |outermost, radius| {
+            // A design that came out as NaN must not pass for stable.
+            if radius.is_nan() {
+                f64::INFINITY
+            } else {
+                outermost.max(radius)
+            }
+        })
 }
 
 /// Frames until what was before a reset has died away: until the envelope `r^n` of the slowest pole (radius `r`) falls
