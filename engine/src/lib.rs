@@ -4,5 +4,15 @@
 #![warn(missing_docs)]
 
 pub mod abi;
+mod adapt;
+pub mod allocation;
+pub mod os;
 pub mod outcome;
+pub mod records;
+pub mod ring;
+pub mod runner;
+pub mod shm;
 pub mod stage;
+pub mod sync;
+pub mod text;
+mod timer;

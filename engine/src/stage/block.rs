@@ -1,6 +1,7 @@
 //! Blocks as a stage sees them: inputs read in place, outputs written in place.
 
 use crate::abi::SlotHeader;
+use crate::runner::OutputPort;
 use ephapse_rtconfig::stream_type::StreamType;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -38,7 +39,7 @@ impl<'a> Block<'a> {
 
 /// The blocks of one activation, by port number.
 pub struct Inputs<'a> {
-    pub(crate) blocks: &'a [Option<Block<'a>>],
+    pub(crate) blocks: &'a [Option<(usize, Block<'a>)>],
     pub(crate) pacing: usize,
 }
 
@@ -48,33 +49,28 @@ impl<'a> Inputs<'a> {
     /// # Panics
     /// In a source, which has no inputs.
     pub fn pacing(&self) -> Block<'a> {
-        self.blocks[self.pacing]
+        self.port(self.pacing)
             .unwrap_or_else(|| panic!("a stage with inputs always has a pacing block"))
     }
 
-    /// The block of a port, if one is there (a `read = "newest"` port may have none yet).
+    /// The newest block of a port, if one is there (a `read = "newest"` port may have none yet).
     pub fn port(&self, port: usize) -> Option<Block<'a>> {
-        self.blocks.get(port).copied().flatten()
+        self.all(port).last()
     }
-}
 
-/// Where an output's blocks go: implemented by the runner on rings.
-pub(crate) trait Writer {
-    /// Type of the stream.
-    fn stream_type(&self) -> &StreamType;
-    /// Header staging area and payload of the next block of this call.
-    fn stage(&mut self) -> (&mut SlotHeader, &mut [u8]);
-    /// Frames that may still be written in the next block (less than a full block at the end of a timed run).
-    fn room(&self) -> u32;
-    /// Makes the staged block one of those that will be published when the call returns.
-    fn keep(&mut self);
-    /// Counts frames the device, file or driver has delivered.
-    fn count_source(&mut self, frames: u64);
+    /// The blocks of a port in order: several only for `read = "all"`.
+    pub fn all(&self, port: usize) -> impl Iterator<Item = Block<'a>> + '_ {
+        self.blocks
+            .iter()
+            .flatten()
+            .filter(move |(p, _)| *p == port)
+            .map(|(_, block)| *block)
+    }
 }
 
 /// The outputs of one activation, by port number. Nothing is visible to readers before the whole call has returned.
 pub struct Outputs<'a> {
-    pub(crate) ports: &'a mut [&'a mut dyn Writer],
+    pub(crate) ports: &'a mut [OutputPort],
 }
 
 impl Outputs<'_> {
@@ -83,8 +79,9 @@ impl Outputs<'_> {
     /// The header is preset from the pacing block: origin, stamps, flags, settling; for an output with the pacing
     /// input's rate also `first_frame` and `lost`.
     pub fn block(&mut self, port: usize) -> OutBlock<'_> {
+        self.ports[port].begin();
         OutBlock {
-            writer: &mut *self.ports[port],
+            writer: &mut self.ports[port],
         }
     }
 
@@ -96,7 +93,7 @@ impl Outputs<'_> {
 
 /// A block being written.
 pub struct OutBlock<'a> {
-    writer: &'a mut dyn Writer,
+    writer: &'a mut OutputPort,
 }
 
 impl OutBlock<'_> {

@@ -1,12 +1,16 @@
 //! What a stage is: one process, one trait.
 
 mod block;
+mod registry;
+mod rig;
 mod state;
 
 pub use block::{Block, Inputs, OutBlock, Outputs};
 pub use ephapse_rtconfig::describe::{
     DescribeError as StageError, Described, Helper, HelperDirection, Program, Role,
 };
+pub use registry::{Describable, Registry, Runnable};
+pub use rig::{Rig, Taken};
 pub use state::State;
 
 use ephapse_rtconfig::stream_type::StreamType;

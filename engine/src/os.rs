@@ -1,0 +1,350 @@
+//! The few system calls that no crate of the base offers: futex, signals, clocks, limits, descriptors of processes.
+#![allow(unsafe_code, reason = "system calls")]
+
+use crate::sync::AtomicU32;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// CLOCK_MONOTONIC, ns. Served by the vDSO: no system call.
+pub fn monotonic_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// CLOCK_MONOTONIC_RAW, ns.
+pub fn monotonic_raw_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC_RAW)
+}
+
+/// CLOCK_REALTIME, ns since the epoch.
+pub fn realtime_ns() -> u64 {
+    clock_ns(libc::CLOCK_REALTIME)
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid timespec for the call to write.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+fn timespec(ns: u64) -> libc::timespec {
+    libc::timespec {
+        tv_sec: (ns / 1_000_000_000) as libc::time_t,
+        tv_nsec: (ns % 1_000_000_000) as libc::c_long,
+    }
+}
+
+/// Sleeps until CLOCK_MONOTONIC reaches `deadline_ns`; may return early when a signal comes.
+pub fn sleep_until(deadline_ns: u64) {
+    let time = timespec(deadline_ns);
+    // SAFETY: `time` is valid; the remainder is not asked for with an absolute time.
+    unsafe {
+        libc::clock_nanosleep(
+            libc::CLOCK_MONOTONIC,
+            libc::TIMER_ABSTIME,
+            &time,
+            core::ptr::null_mut(),
+        )
+    };
+}
+
+/// Sleeps while `word` holds `seen`, at most `timeout`.
+pub fn futex_wait(word: &AtomicU32, seen: u32, timeout: Duration) {
+    let time = timespec(timeout.as_nanos() as u64);
+    // SAFETY: `word` is a live, aligned 32-bit word; `time` is a relative timeout.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            seen,
+            &time,
+            core::ptr::null::<u32>(),
+            0,
+        )
+    };
+}
+
+/// Wakes everybody who sleeps on `word`.
+pub fn futex_wake_all(word: &AtomicU32) {
+    // SAFETY: `word` is a live, aligned 32-bit word.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAKE,
+            i32::MAX,
+            core::ptr::null::<libc::timespec>(),
+            core::ptr::null::<u32>(),
+            0,
+        )
+    };
+}
+
+/// The pacing signal: the first real-time signal that glibc leaves to programs.
+pub fn pacing_signal() -> i32 {
+    libc::SIGRTMIN()
+}
+
+fn pacing_set() -> libc::sigset_t {
+    // SAFETY: `set` is written by sigemptyset before it is read.
+    unsafe {
+        let mut set = core::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, pacing_signal());
+        set
+    }
+}
+
+/// Blocks the pacing signal in this thread; inherited over exec. Async-signal-safe.
+pub fn block_pacing_signal() {
+    let set = pacing_set();
+    // SAFETY: `set` is initialised; the old mask is not asked for.
+    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &set, core::ptr::null_mut()) };
+}
+
+/// Waits for the (blocked) pacing signal, at most `timeout`. True if it came.
+pub fn wait_for_pacing_signal(timeout: Duration) -> bool {
+    let set = pacing_set();
+    let time = timespec(timeout.as_nanos() as u64);
+    // SAFETY: all pointers are to live, initialised values; no siginfo is asked for.
+    unsafe { libc::sigtimedwait(&set, core::ptr::null_mut(), &time) == pacing_signal() }
+}
+
+/// A descriptor that names a process for good, and reports its death to `poll`.
+pub struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// ESRCH if no such process exists.
+    pub fn open(pid: u32) -> io::Result<Self> {
+        // SAFETY: plain numbers; the descriptor returned is owned here.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: `fd` is a fresh descriptor that nobody else owns.
+        Ok(PidFd(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }))
+    }
+
+    /// Sends a signal without siginfo: it carries nothing and cannot fail for lack of queue.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        // SAFETY: a null siginfo asks the kernel to fill in its own.
+        let rc = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.0.as_raw_fd(),
+                signal,
+                core::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        if rc < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Descriptor for `poll`.
+    pub fn raw(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// True once the process is dead (a zombie counts).
+    pub fn is_dead(&self) -> bool {
+        poll_in(&[self.raw()], Duration::ZERO)
+            .first()
+            .copied()
+            .unwrap_or(false)
+    }
+}
+
+/// Polls descriptors for input (or hang-up); one answer per descriptor.
+pub fn poll_in(fds: &[RawFd], timeout: Duration) -> Vec<bool> {
+    let mut polled: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|fd| libc::pollfd {
+            fd: *fd,
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the array is live and as long as said.
+    unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, millis) };
+    polled.iter().map(|p| p.revents != 0).collect()
+}
+
+/// True if the other end of the lifeline pipe is gone. One system call, no allocation.
+pub fn lifeline_cut(fd: RawFd) -> bool {
+    let mut polled = libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: one live pollfd.
+    unsafe {
+        libc::poll(&mut polled, 1, 0) > 0 && polled.revents & (libc::POLLHUP | libc::POLLERR) != 0
+    }
+}
+
+/// Counts of this thread since it started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Voluntary context switches.
+    pub voluntary: u64,
+    /// Involuntary context switches.
+    pub involuntary: u64,
+    /// Minor page faults.
+    pub minor_faults: u64,
+    /// Major page faults.
+    pub major_faults: u64,
+}
+
+/// `getrusage(RUSAGE_THREAD)`.
+pub fn usage() -> Usage {
+    // SAFETY: an all-zero rusage is valid, and the call fills it in.
+    let usage = unsafe {
+        let mut usage: libc::rusage = core::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+        usage
+    };
+    Usage {
+        voluntary: usage.ru_nvcsw as u64,
+        involuntary: usage.ru_nivcsw as u64,
+        minor_faults: usage.ru_minflt as u64,
+        major_faults: usage.ru_majflt as u64,
+    }
+}
+
+/// CPU this thread runs on.
+pub fn current_cpu() -> u32 {
+    // SAFETY: no arguments.
+    u32::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0)
+}
+
+/// Locks all memory of this process, now and later.
+///
+/// # Errors
+/// EPERM or ENOMEM without the privilege or the limit.
+pub fn lock_memory() -> io::Result<()> {
+    // SAFETY: flags only.
+    if unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// CPUs this process may run on, by raw id.
+pub fn allowed_cpus() -> Vec<u32> {
+    // SAFETY: an all-zero cpu_set_t is valid; the call fills it in; CPU_ISSET is asked only for ids inside the set.
+    unsafe {
+        let mut set: libc::cpu_set_t = core::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) != 0 {
+            return Vec::new();
+        }
+        (0..libc::CPU_SETSIZE as u32)
+            .filter(|cpu| libc::CPU_ISSET(*cpu as usize, &set))
+            .collect()
+    }
+}
+
+/// Policy (`SCHED_FIFO` or not) and priority of this thread, as the kernel says.
+pub fn scheduling() -> (bool, u32) {
+    // SAFETY: pid 0 is this thread; the parameter block is live.
+    unsafe {
+        let policy = libc::sched_getscheduler(0);
+        let mut param: libc::sched_param = core::mem::zeroed();
+        libc::sched_getparam(0, &mut param);
+        (
+            policy & !libc::SCHED_RESET_ON_FORK == libc::SCHED_FIFO,
+            u32::try_from(param.sched_priority).unwrap_or(0),
+        )
+    }
+}
+
+/// Limits the CPU time a FIFO thread may use without blocking: a runaway is killed instead of taking the CPU for ever.
+pub fn limit_runaway(limit: Duration) {
+    let micros = limit.as_micros() as libc::rlim_t;
+    let limit = libc::rlimit {
+        rlim_cur: micros,
+        rlim_max: micros,
+    };
+    // SAFETY: a live rlimit. Lowering a limit is always permitted; a failure leaves the process as it was.
+    unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &limit) };
+}
+
+/// Nice value of this process.
+pub fn set_nice(nice: i8) {
+    // SAFETY: plain numbers; a refusal leaves the old value.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(nice)) };
+}
+
+/// Asks for a signal when the thread that spawned this process ends. Async-signal-safe.
+pub fn die_with_parent() {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
+/// Makes this process leader of a group of its own, out of the terminal's Ctrl-C. Async-signal-safe.
+pub fn own_process_group() {
+    // SAFETY: plain numbers.
+    unsafe { libc::setpgid(0, 0) };
+}
+
+/// A pipe: (read end, write end), both closed on exec.
+///
+/// # Errors
+/// What the system said.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    // SAFETY: room for two descriptors; both are owned by the answer.
+    unsafe {
+        if libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+    }
+}
+
+/// Lets a descriptor live over exec, in the child. Async-signal-safe.
+pub fn keep_over_exec(fd: RawFd) {
+    // SAFETY: plain numbers.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
+}
+
+/// User.
+pub fn uid() -> u32 {
+    // SAFETY: no arguments.
+    unsafe { libc::geteuid() }
+}
+
+/// Kills a process that this one has spawned and not yet reaped.
+pub fn kill(pid: u32, signal: i32) {
+    // SAFETY: plain numbers; the pid is a child's, not yet reaped, so it cannot have been given to another process.
+    unsafe { libc::kill(pid as libc::pid_t, signal) };
+}
+
+/// Takes an exclusive lock on a file without waiting. False if somebody holds it.
+pub fn try_lock(file: &std::fs::File) -> bool {
+    // SAFETY: an open descriptor.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+}
+
+/// Free bytes of the file system that holds shared memory.
+pub fn shm_free_bytes() -> Option<u64> {
+    // SAFETY: a valid path; an all-zero statvfs is filled in by the call.
+    unsafe {
+        let mut stat: libc::statvfs = core::mem::zeroed();
+        (libc::statvfs(c"/dev/shm".as_ptr(), &mut stat) == 0)
+            .then(|| stat.f_bavail as u64 * stat.f_frsize as u64)
+    }
+}

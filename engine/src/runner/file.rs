@@ -1,0 +1,87 @@
+//! What a process finds in the JSON file named by `EPHAPSE_STAGE`.
+
+use ephapse_rtconfig::plan::StagePlan;
+use ephapse_rtconfig::stream_type::StreamType;
+use serde::{Deserialize, Serialize};
+
+/// Environment variable that names the file.
+pub const STAGE_VARIABLE: &str = "EPHAPSE_STAGE";
+
+/// Everything a process of a session needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StageFile {
+    /// Session name.
+    pub session: String,
+    /// Session segment.
+    pub session_segment: String,
+    /// Stage segment.
+    pub stage_segment: String,
+    /// Telemetry segment.
+    pub telemetry_segment: String,
+    /// How often the process was started.
+    pub generation: u32,
+    /// Read end of the lifeline pipe, open in the process.
+    pub lifeline_fd: i32,
+    /// False in an unpaced run: logical time, back-pressure everywhere.
+    pub paced: bool,
+    /// Tick length, ns.
+    pub tick_ns: u64,
+    /// What the process is.
+    pub duty: Duty,
+}
+
+/// What a process is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Duty {
+    /// The timer.
+    Timer(TimerDuty),
+    /// A stage.
+    Stage(Box<StageDuty>),
+}
+
+/// The timer's part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TimerDuty {
+    /// CPU.
+    pub cpu: u32,
+    /// FIFO priority.
+    pub priority: u8,
+    /// Spin the last so many ns before a deadline.
+    pub spin_ns: u64,
+    /// Ticked stages in ringing order.
+    pub rings: Vec<RingDuty>,
+}
+
+/// A stage the timer rings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RingDuty {
+    /// Stage segment.
+    pub stage_segment: String,
+    /// Due at ticks k with `k % divider == phase`.
+    pub divider: u32,
+    /// See `divider`.
+    pub phase: u32,
+}
+
+/// A stage's part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StageDuty {
+    /// Its plan.
+    pub plan: StagePlan,
+    /// Rings of its inputs, in port order.
+    pub inputs: Vec<EdgeDuty>,
+    /// Rings of its outputs, in port order.
+    pub outputs: Vec<EdgeDuty>,
+    /// Index of its pacing source in the graph's stream table.
+    pub origin: u32,
+}
+
+/// One ring as the stage attaches to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EdgeDuty {
+    /// Segment.
+    pub segment: String,
+    /// Type the ring must carry.
+    pub stream_type: StreamType,
+}

@@ -1,0 +1,416 @@
+//! One input of a stage: which blocks of its seat an activation sees, and what becomes of them.
+
+use super::file::EdgeDuty;
+use super::memory::{get, put};
+use crate::abi::{InputAccount, SlotHeader, flag, segment};
+use crate::adapt::{Chain, breaks};
+use crate::ring::{HoldSeat, LapSeat};
+use crate::shm::{Access, Segment, ShmError};
+use ephapse_rtconfig::plan::{InputPlan, Read, SeatKind};
+use ephapse_rtconfig::stream_type::StreamType;
+use std::time::Duration;
+
+/// Most blocks of one input that an activation sees (`read = "all"`).
+const MOST_BLOCKS: usize = 8;
+/// Most blocks of all inputs together that one call of `process` sees.
+pub(super) const MOST_SEEN: usize = 32;
+
+enum Seat {
+    Hold(HoldSeat),
+    Lap {
+        seat: LapSeat,
+        buffers: Vec<(SlotHeader, Vec<u8>)>,
+    },
+}
+
+/// One input.
+pub(crate) struct InputPort {
+    seat: Seat,
+    pub read: Read,
+    pub feedback: bool,
+    pub chain: Chain,
+    /// Type behind the adapters.
+    pub stream_type: StreamType,
+    /// Blocks this turn sees: `chosen` blocks from the seat's position (hold) or the first buffers (lap).
+    chosen: usize,
+    /// The block at the seat's position has been seen by an earlier turn (`newest` keeps it until a newer one comes).
+    seen: bool,
+    /// Blocks counted as consumed and not yet released.
+    releasing: u64,
+    consumed: u64,
+    jumped: u64,
+    lapped: u64,
+    gaps: u64,
+    lost_frames: u64,
+    faults: u64,
+}
+
+/// What a turn may do about a further input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// Blocks (perhaps none) were chosen.
+    Ready,
+    /// A block that belongs to this turn may still come.
+    NotYet,
+}
+
+impl InputPort {
+    pub fn attach(duty: &EdgeDuty, plan: &InputPlan, owner: u64) -> Result<Self, ShmError> {
+        let segment = Segment::open(&duty.segment, segment::RING, Access::ReadWrite)?;
+        Self::on(&segment, duty, plan, owner)
+    }
+
+    pub fn on(
+        segment: &Segment,
+        duty: &EdgeDuty,
+        plan: &InputPlan,
+        owner: u64,
+    ) -> Result<Self, ShmError> {
+        let seat = match plan.seat_kind {
+            SeatKind::Hold => Seat::Hold(HoldSeat::attach(
+                segment,
+                plan.seat,
+                &duty.stream_type,
+                owner,
+            )?),
+            SeatKind::Lap => {
+                let seat = LapSeat::attach(segment, plan.seat, &duty.stream_type, owner)?;
+                let buffers = (0..MOST_BLOCKS)
+                    .map(|_| (SlotHeader::default(), vec![0; seat.payload_bytes()]))
+                    .collect();
+                Seat::Lap { seat, buffers }
+            }
+        };
+        Ok(InputPort {
+            seat,
+            read: plan.read,
+            feedback: plan.feedback,
+            chain: Chain::new(&plan.adapters, &duty.stream_type),
+            stream_type: plan.stream_type.clone(),
+            chosen: 0,
+            seen: false,
+            releasing: 0,
+            consumed: 0,
+            jumped: 0,
+            lapped: 0,
+            gaps: 0,
+            lost_frames: 0,
+            faults: 0,
+        })
+    }
+
+    pub fn load(&mut self, account: &InputAccount) {
+        self.consumed = get(&account.consumed);
+        self.jumped = get(&account.jumped);
+        self.lapped = get(&account.lapped);
+        self.gaps = get(&account.gaps);
+        self.lost_frames = get(&account.lost_frames);
+        self.faults = get(&account.faults);
+    }
+
+    pub fn store(&self, account: &InputAccount) {
+        put(&account.position, self.position());
+        put(&account.consumed, self.consumed);
+        put(&account.jumped, self.jumped);
+        put(&account.lapped, self.lapped);
+        put(&account.gaps, self.gaps);
+        put(&account.lost_frames, self.lost_frames);
+        put(&account.faults, self.faults);
+    }
+
+    /// Next position: what is behind this turn is before it.
+    pub fn position(&self) -> u64 {
+        match &self.seat {
+            Seat::Hold(seat) => seat.position() + self.releasing,
+            Seat::Lap { seat, .. } => seat.position(),
+        }
+    }
+
+    pub fn touch(&self) {
+        if let Seat::Hold(seat) = &self.seat {
+            seat.touch();
+        }
+    }
+
+    /// True when the stream has ended and everything was dealt with.
+    pub fn done(&self) -> bool {
+        match &self.seat {
+            Seat::Hold(seat) => seat.done(),
+            Seat::Lap { seat, .. } => seat.done() && self.chosen == 0,
+        }
+    }
+
+    /// Why the stream ended; `None` while it is open.
+    pub fn end_reason(&self) -> Option<u64> {
+        match &self.seat {
+            Seat::Hold(seat) => seat.end().map(|(_, reason)| reason),
+            Seat::Lap { seat, .. } => seat.end_reason(),
+        }
+    }
+
+    /// Sleeps on the data bell until there is more than is known of now.
+    pub fn wait(&mut self, timeout: Duration) {
+        match &mut self.seat {
+            Seat::Hold(seat) => {
+                let known = seat.available();
+                seat.wait(if known > 0 { known } else { 0 }, timeout);
+            }
+            Seat::Lap { seat, .. } => seat.wait(timeout),
+        }
+    }
+
+    /// Chooses the next block, if there is one: this input paces.
+    pub fn choose_next(&mut self) -> Option<SlotHeader> {
+        if self.chosen == 0 {
+            match &mut self.seat {
+                Seat::Hold(seat) => {
+                    if self.read == Read::Newest {
+                        let behind = seat.available().saturating_sub(1);
+                        if behind > 0 {
+                            seat.refresh();
+                            let behind = seat.available().saturating_sub(1);
+                            seat.release(behind);
+                            self.jumped += behind;
+                        }
+                    }
+                    seat.peek(0)?;
+                }
+                Seat::Lap { seat, buffers } => {
+                    if self.read == Read::Newest {
+                        self.jumped += seat.jump_to_newest(1);
+                    }
+                    let (header, buffer) = buffers.first_mut()?;
+                    *header = seat.take(buffer)?;
+                    self.lapped += seat.take_lapped();
+                }
+            }
+            self.chosen = 1;
+        }
+        self.block(0).map(|(header, _)| header)
+    }
+
+    /// Chooses the blocks of a further input that belong to the pacing block whose newest origin frame is `origin`.
+    /// With `strict` (unpaced runs) the choice depends on origin frames alone, never on what happens to have arrived.
+    pub fn choose_beside(&mut self, origin: u64, strict: bool) -> Choice {
+        if self.feedback {
+            self.choose_arrived();
+            return Choice::Ready;
+        }
+        let strict = strict || self.read == Read::Same;
+        if strict && matches!(self.seat, Seat::Hold(_)) {
+            return self.choose_by_origin(origin);
+        }
+        self.choose_arrived();
+        Choice::Ready
+    }
+
+    /// By origin frames: `same` takes the block that ends where the pacing block ends, `newest` the last that ends no
+    /// later, `all` everything that ends no later.
+    fn choose_by_origin(&mut self, origin: u64) -> Choice {
+        let Seat::Hold(seat) = &mut self.seat else {
+            return Choice::Ready;
+        };
+        let mut fitting = 0;
+        let beyond = loop {
+            match seat.peek(fitting) {
+                Some(peeked) if peeked.header.origin_frame <= origin => fitting += 1,
+                Some(_) => break true,
+                None => break false,
+            }
+        };
+        let ends_here = fitting > 0
+            && seat
+                .at(fitting - 1)
+                .is_some_and(|p| p.header.origin_frame == origin);
+        let known = beyond
+            || ends_here
+            || seat
+                .end()
+                .is_some_and(|(end, _)| seat.position() + fitting >= end);
+        if !known {
+            return Choice::NotYet;
+        }
+        let (pass, chosen) = match self.read {
+            Read::Same if ends_here => (fitting - 1, 1),
+            Read::Same => (fitting, 0),
+            Read::Newest => (fitting.saturating_sub(1), fitting.min(1)),
+            Read::All => (0, fitting.min(MOST_BLOCKS as u64)),
+        };
+        self.pass_over(pass);
+        self.chosen = chosen as usize;
+        Choice::Ready
+    }
+
+    /// By arrival: what is there now.
+    fn choose_arrived(&mut self) {
+        match &mut self.seat {
+            Seat::Hold(seat) => {
+                seat.refresh();
+                let available = seat.available();
+                if self.read == Read::All {
+                    self.chosen = available.min(MOST_BLOCKS as u64) as usize;
+                } else {
+                    self.pass_over(available.saturating_sub(1));
+                    self.chosen = available.min(1) as usize;
+                }
+            }
+            Seat::Lap { seat, buffers } => {
+                if self.read == Read::All {
+                    self.chosen = 0;
+                    for (header, buffer) in buffers.iter_mut() {
+                        let Some(taken) = seat.take(buffer) else {
+                            break;
+                        };
+                        *header = taken;
+                        self.chosen += 1;
+                    }
+                    self.consumed += self.chosen as u64;
+                } else {
+                    self.jumped += seat.jump_to_newest(1);
+                    let (header, buffer) = &mut buffers[0];
+                    if let Some(taken) = seat.take(buffer) {
+                        *header = taken;
+                        self.chosen = 1;
+                        self.consumed += 1;
+                    }
+                }
+                self.lapped += seat.take_lapped();
+            }
+        }
+    }
+
+    /// Releases `count` blocks unseen; the first may have been seen by an earlier turn.
+    fn pass_over(&mut self, count: u64) {
+        let Seat::Hold(seat) = &mut self.seat else {
+            return;
+        };
+        if count == 0 {
+            return;
+        }
+        seat.release(count);
+        let seen = u64::from(core::mem::take(&mut self.seen));
+        self.consumed += seen;
+        self.jumped += count - seen;
+    }
+
+    /// Blocks chosen for this turn.
+    pub fn chosen(&self) -> usize {
+        self.chosen
+    }
+
+    /// Chosen block `index`: header (damaged ones are empty and carry GAP) and payload as the ring has it.
+    pub fn block(&self, index: usize) -> Option<(SlotHeader, &[u8])> {
+        if index >= self.chosen {
+            return None;
+        }
+        match &self.seat {
+            Seat::Hold(seat) => {
+                let mut peeked = seat.at(index as u64)?;
+                if peeked.damaged {
+                    peeked.header.flags |= flag::GAP;
+                }
+                Some((peeked.header, peeked.payload))
+            }
+            Seat::Lap { buffers, .. } => {
+                let (header, payload) = buffers.get(index)?;
+                Some((
+                    *header,
+                    &payload[..header.valid as usize * self.ring_row_bytes()],
+                ))
+            }
+        }
+    }
+
+    fn ring_row_bytes(&self) -> usize {
+        match &self.seat {
+            Seat::Hold(seat) => seat.stream_type().row_bytes(),
+            Seat::Lap { seat, .. } => seat.stream_type().row_bytes(),
+        }
+    }
+
+    /// Counts what the headers of the chosen blocks say.
+    pub fn count_headers(&mut self) {
+        for index in 0..self.chosen {
+            let damaged = match &self.seat {
+                Seat::Hold(seat) => seat.at(index as u64).is_some_and(|p| p.damaged),
+                Seat::Lap { .. } => false,
+            };
+            let Some((header, _)) = self.block(index) else {
+                return;
+            };
+            self.faults += u64::from(damaged);
+            if breaks(&header) || damaged {
+                self.gaps += 1;
+            }
+            self.lost_frames += header.lost;
+        }
+    }
+
+    /// Applies the adapters of a further input to its newest chosen block. (`check` allows no window there, and no adapter
+    /// beside `read = "all"`.)
+    pub fn adapt(&mut self) {
+        if self.chain.is_empty() || self.chosen == 0 {
+            return;
+        }
+        let mut chain = core::mem::take(&mut self.chain);
+        if let Some((header, payload)) = self.block(0) {
+            chain.feed(&header, payload);
+        }
+        self.chain = chain;
+    }
+
+    /// Payload of chosen block `index` of a further input, behind its adapters.
+    pub fn adapted(&self, index: usize) -> &[u8] {
+        match self.block(index) {
+            Some((header, payload)) => self.chain.cast_of(&header, payload),
+            None => &[],
+        }
+    }
+
+    /// Counts the blocks of this turn as dealt with, before the flip that makes the count current.
+    pub fn settle_positions(&mut self, paces: bool) {
+        let keeps = !paces && self.read == Read::Newest;
+        match &self.seat {
+            Seat::Hold(_) if keeps => self.seen |= self.chosen > 0,
+            Seat::Hold(_) => {
+                self.consumed += self.chosen as u64;
+                self.releasing = self.chosen as u64;
+                self.seen = false;
+            }
+            Seat::Lap { .. } if paces => self.consumed += 1,
+            Seat::Lap { .. } => {}
+        }
+    }
+
+    /// Gives the blocks of this turn back to the producer. `newest` keeps its block for further turns.
+    pub fn release(&mut self, paces: bool) {
+        match &mut self.seat {
+            Seat::Hold(seat) => {
+                seat.release(core::mem::take(&mut self.releasing));
+                self.chosen = 0;
+            }
+            Seat::Lap { .. } if paces || self.read == Read::All => self.chosen = 0,
+            Seat::Lap { .. } => {}
+        }
+    }
+
+    /// Passes over all there is: the pacing input has ended, but nobody upstream may be kept waiting.
+    pub fn drain(&mut self) {
+        self.chosen = 0;
+        match &mut self.seat {
+            Seat::Hold(seat) => {
+                seat.refresh();
+                let available = seat.available();
+                self.pass_over(available);
+            }
+            Seat::Lap { seat, .. } => self.jumped += seat.jump_to_newest(0),
+        }
+    }
+
+    /// Wakes a producer that waits for room.
+    pub fn ring_producer(&self) {
+        if let Seat::Hold(seat) = &self.seat {
+            seat.ring_producer();
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The stage segment: words, banks that flip, append-only state.
+#![allow(unsafe_code, reason = "hands out the state copies of mapped memory")]
+
+use crate::abi::{
+    self, Bank, PAGE, STAGE_GEOMETRY_AT, SegmentHeader, StageGeometry, StageOrders, StageWords,
+    segment,
+};
+use crate::shm::{self, Access, Mapping, Segment, ShmError, Words, pages, read_at, write_at};
+use crate::sync::{AtomicU64, Ordering};
+use ephapse_rtconfig::describe::Described;
+use std::fs::File;
+
+/// Geometry of a stage's segment and its length.
+fn geometry(described: &Described, params_bytes: usize) -> (StageGeometry, usize) {
+    let words_at = PAGE;
+    let orders_at = 2 * PAGE;
+    let params_at = 3 * PAGE;
+    let params = pages(params_bytes.max(1));
+    let banks_at = params_at + 2 * params;
+    let bank_stride = pages(size_of::<Bank>() + described.state_bytes);
+    let append_at = banks_at + 2 * bank_stride;
+    let geometry = StageGeometry {
+        words_at: words_at as u64,
+        orders_at: orders_at as u64,
+        params_at: params_at as u64,
+        params_bytes: params as u64,
+        banks_at: banks_at as u64,
+        bank_stride: bank_stride as u64,
+        state_bytes: described.state_bytes as u64,
+        append_at: append_at as u64,
+        append_bytes: described.append_bytes as u64,
+        layout_hash: u64::from(crc32c::crc32c(
+            format!("{}+{}", described.state_bytes, described.append_bytes).as_bytes(),
+        )),
+        reserved: [0; 6],
+    };
+    (geometry, append_at + pages(described.append_bytes))
+}
+
+/// Bytes of a stage's segment.
+pub fn bytes(described: &Described, params: &str) -> usize {
+    geometry(described, params.len()).1
+}
+
+fn fill(
+    image: &mut [u8],
+    described: &Described,
+    params: &str,
+    header: SegmentHeader,
+) -> SegmentHeader {
+    let (geometry, _) = geometry(described, params.len());
+    write_at(image, STAGE_GEOMETRY_AT, &geometry);
+    let at = geometry.params_at as usize;
+    image[at..at + params.len()].copy_from_slice(params.as_bytes());
+    SegmentHeader {
+        kind: segment::STAGE,
+        fixed_bytes: PAGE as u64,
+        ..header
+    }
+}
+
+/// Makes a stage's segment.
+///
+/// # Errors
+/// As [`shm::Owned::create`].
+pub fn create(
+    name: &str,
+    described: &Described,
+    params: &str,
+    header: SegmentHeader,
+) -> Result<shm::Owned, ShmError> {
+    let mut owned = shm::Owned::create(name, bytes(described, params))?;
+    let header = fill(owned.bytes_mut(), described, params, header);
+    owned.publish(header);
+    Ok(owned)
+}
+
+/// Makes one without a name.
+///
+/// # Errors
+/// What the system said.
+pub fn create_anonymous(described: &Described) -> std::io::Result<File> {
+    let bytes = bytes(described, "{}");
+    let file = shm::anonymous(bytes)?;
+    let mut image = vec![0; bytes];
+    let header = fill(
+        &mut image,
+        described,
+        "{}",
+        SegmentHeader {
+            launcher_pid: std::process::id(),
+            ..SegmentHeader::default()
+        },
+    );
+    shm::publish_anonymous(&file, image, header)?;
+    Ok(file)
+}
+
+/// Where words and banks of a segment stand, for its stage and for those who watch it.
+pub struct StageMemory {
+    /// The stage's own words.
+    pub words: Words<StageWords>,
+    /// The launcher's.
+    pub orders: Words<StageOrders>,
+    banks: [Words<Bank>; 2],
+    state_bytes: usize,
+    append_bytes: usize,
+    banks_map: Mapping,
+    bank_stride: usize,
+    append_map: Option<Mapping>,
+}
+
+impl StageMemory {
+    /// Attaches; the stage itself read-write, watchers read-only.
+    ///
+    /// # Errors
+    /// A damaged segment.
+    pub fn attach(segment: &Segment, access: Access) -> Result<Self, ShmError> {
+        let refuse = || ShmError::refused(segment.name(), "its stage geometry is damaged");
+        let g: StageGeometry = read_at(segment.fixed(), STAGE_GEOMETRY_AT).ok_or_else(refuse)?;
+        if (g.bank_stride as usize) < size_of::<Bank>() + g.state_bytes as usize {
+            return Err(refuse());
+        }
+        let words = segment.map(g.words_at as usize, PAGE, access)?;
+        let orders = segment.map(g.orders_at as usize, PAGE, Access::ReadOnly)?;
+        let stride = g.bank_stride as usize;
+        let banks_map = segment.map(g.banks_at as usize, 2 * stride, access)?;
+        let append_map = match g.append_bytes as usize {
+            0 => None,
+            bytes => Some(segment.map(g.append_at as usize, pages(bytes), access)?),
+        };
+        Ok(StageMemory {
+            words: words.words(0),
+            orders: orders.words(0),
+            banks: [banks_map.words(0), banks_map.words(stride)],
+            state_bytes: g.state_bytes as usize,
+            append_bytes: g.append_bytes as usize,
+            banks_map,
+            bank_stride: stride,
+            append_map,
+        })
+    }
+
+    /// The current bank.
+    pub fn bank(&self) -> &Bank {
+        &self.banks[(self.words.flip.load(Ordering::Acquire) & 1) as usize] // [F]
+    }
+
+    /// The bank that the next flip makes current. Its owner alone writes it.
+    pub fn next_bank(&self) -> &Bank {
+        &self.banks[(self.words.flip.load(Ordering::Relaxed) & 1 ^ 1) as usize]
+    }
+
+    /// Makes the next bank current.
+    pub fn flip(&self) {
+        let flip = self.words.flip.load(Ordering::Relaxed);
+        self.words.flip.store(flip + 1, Ordering::Release); // [F]
+    }
+
+    /// Copies the current state into the next bank: what a turn does to it there becomes current with the flip.
+    pub fn carry(&mut self) {
+        if self.state_bytes == 0 {
+            return;
+        }
+        let current = (self.words.flip.load(Ordering::Relaxed) & 1) as usize;
+        let base = self.banks_map.as_ptr();
+        // SAFETY: both state areas lie behind their bank inside the mapping (checked at attach), do not overlap, and are
+        // written by this stage alone; no slice of them is alive (`&mut self`).
+        unsafe {
+            let from = base.add(current * self.bank_stride + size_of::<Bank>());
+            let to = base.add((current ^ 1) * self.bank_stride + size_of::<Bank>());
+            core::ptr::copy_nonoverlapping(from, to, self.state_bytes);
+        }
+    }
+
+    /// The state in the next bank, and the append-only region.
+    pub fn next_state(&mut self) -> (&mut [u8], &mut [u8]) {
+        let next = (self.words.flip.load(Ordering::Relaxed) & 1 ^ 1) as usize;
+        let append = match &self.append_map {
+            // SAFETY: the mapping is at least `append_bytes` long and, as this process is the stage and holds `&mut self`,
+            // nobody else writes it or refers to it.
+            Some(map) => unsafe {
+                core::slice::from_raw_parts_mut(map.as_ptr(), self.append_bytes)
+            },
+            None => &mut [],
+        };
+        // SAFETY: as in `carry`; `&mut self` keeps the slice unique.
+        let state = unsafe {
+            let at = self
+                .banks_map
+                .as_ptr()
+                .add(next * self.bank_stride + size_of::<Bank>());
+            core::slice::from_raw_parts_mut(at, self.state_bytes)
+        };
+        (state, append)
+    }
+
+    /// Touches every page.
+    pub fn touch(&self) {
+        self.banks_map.touch();
+        if let Some(map) = &self.append_map {
+            map.touch();
+        }
+    }
+
+    /// States why something went wrong, for the launcher.
+    pub fn say(&self, reason: &str) {
+        crate::text::store(&self.words.reason, reason);
+    }
+}
+
+/// Accounts of a stage in its own memory; written to the next bank before each flip.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    /// Newest tick dealt with.
+    pub ran: u64,
+    /// Activation records written.
+    pub records: u64,
+    /// Ticks run.
+    pub run: u64,
+    /// Ticks skipped: late wake, long run, no room, dead.
+    pub skipped: [u64; 4],
+    /// Frames until settled.
+    pub settle_left: u64,
+    /// The first state has been written.
+    pub started: bool,
+    /// Activations.
+    pub activations: u64,
+}
+
+/// Stores one plain counter.
+pub(super) fn put(word: &AtomicU64, value: u64) {
+    word.store(value, Ordering::Relaxed);
+}
+
+/// Loads one plain counter.
+pub(super) fn get(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Relaxed)
+}
+
+impl Accounts {
+    /// From the current bank: zero at first, what the predecessor left after a restart.
+    pub fn load(bank: &Bank) -> Self {
+        Accounts {
+            ran: get(&bank.ran),
+            records: get(&bank.records),
+            run: get(&bank.run),
+            skipped: [
+                get(&bank.late_wake),
+                get(&bank.long_run),
+                get(&bank.no_room),
+                get(&bank.dead),
+            ],
+            settle_left: get(&bank.settle_left),
+            started: get(&bank.started) != 0,
+            activations: get(&bank.activations),
+        }
+    }
+
+    /// Into the bank that is about to become current.
+    pub fn store(&self, bank: &Bank) {
+        put(&bank.ran, self.ran);
+        put(&bank.records, self.records);
+        put(&bank.run, self.run);
+        put(&bank.late_wake, self.skipped[0]);
+        put(&bank.long_run, self.skipped[1]);
+        put(&bank.no_room, self.skipped[2]);
+        put(&bank.dead, self.skipped[3]);
+        put(&bank.settle_left, self.settle_left);
+        put(&bank.started, u64::from(self.started));
+        put(&bank.activations, self.activations);
+    }
+}
+
+/// Causes of a skipped tick, as indices of [`Accounts::skipped`].
+pub mod cause {
+    /// It was waiting when the tick fell due.
+    pub const LATE_WAKE: usize = 0;
+    /// Its own activation ran past it.
+    pub const LONG_RUN: usize = 1;
+    /// An output had no room.
+    pub const NO_ROOM: usize = 2;
+    /// The process was dead.
+    pub const DEAD: usize = 3;
+}
+
+/// The session segment as its processes see it.
+pub struct SessionView {
+    /// The launcher's words.
+    pub words: Words<abi::SessionWords>,
+    /// The timer's words.
+    pub timer: Words<abi::TimerWords>,
+}
+
+impl SessionView {
+    /// Attaches; the timer writes its own page.
+    ///
+    /// # Errors
+    /// A damaged segment.
+    pub fn attach(segment: &Segment, timer: Access) -> Result<Self, ShmError> {
+        let words = segment.map(PAGE, PAGE, Access::ReadOnly)?;
+        let timer = segment.map(2 * PAGE, PAGE, timer)?;
+        Ok(SessionView {
+            words: words.words(0),
+            timer: timer.words(0),
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! The stage runner: attach, pin, lock, wait, stamp, compute, publish, drain.
+//!
+//! ```text
+//! file ──> process ──> placement            once, before ready
+//!             │
+//!             └──> pace ──> turn ──> input / output / memory / telemetry     every activation
+//! ```
+
+pub mod file;
+mod input;
+pub mod memory;
+mod output;
+mod pace;
+mod placement;
+mod process;
+pub mod telemetry;
+mod turn;
+
+pub(crate) use input::InputPort;
+pub(crate) use output::OutputPort;
+pub(crate) use pace::{due_before, due_between};
+pub use process::{ProcessError, run_stage, run_timer_or};
+pub(crate) use process::{follows, prepare};
+pub(crate) use turn::{Moment, Readiness, Turns, Verdict};

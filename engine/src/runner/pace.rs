@@ -1,0 +1,531 @@
+//! What begins an activation: the timer's signal, a block, the source's own clock, or nothing.
+
+use super::memory::{SessionView, cause, get};
+use super::output::SourceClock;
+use super::turn::{Moment, Readiness, Turns, Verdict};
+use crate::abi::{OPEN, end_reason, stage_state};
+use crate::stage::Stage;
+use crate::sync::{Ordering, fence};
+use crate::{allocation, os, text};
+use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
+use std::time::Duration;
+
+/// All waits are bounded by this and then look at the stop word and the lifeline.
+const BOUND: Duration = Duration::from_millis(100);
+/// How long a source waits for its helper before it looks again.
+const HELPER_BOUND: Duration = Duration::from_millis(10);
+
+/// The main loop of a stage.
+pub(super) struct Loop<'a, S: Stage> {
+    pub turns: Turns<S>,
+    pub session: &'a SessionView,
+    pub plan: &'a StagePlan,
+    pub lifeline_fd: i32,
+    pub paced: bool,
+    before: os::Usage,
+    at_start: os::Usage,
+    allocations_at_start: u64,
+    lifeline_checked_ns: u64,
+    orphaned: bool,
+    spurious: u64,
+    usage: [u8; 4],
+    cpu: u16,
+    finished: bool,
+    ended: bool,
+}
+
+impl<'a, S: Stage> Loop<'a, S> {
+    pub fn new(
+        turns: Turns<S>,
+        session: &'a SessionView,
+        plan: &'a StagePlan,
+        lifeline_fd: i32,
+        paced: bool,
+    ) -> Self {
+        Loop {
+            turns,
+            session,
+            plan,
+            lifeline_fd,
+            paced,
+            before: os::Usage::default(),
+            at_start: os::Usage::default(),
+            allocations_at_start: 0,
+            lifeline_checked_ns: 0,
+            orphaned: false,
+            spurious: 0,
+            usage: [0; 4],
+            cpu: 0,
+            finished: false,
+            ended: false,
+        }
+    }
+
+    /// Takes the counts from which "after start" is measured.
+    pub fn mark_start(&mut self) {
+        self.at_start = os::usage();
+        self.before = self.at_start;
+        self.allocations_at_start = allocation::count();
+        self.lifeline_checked_ns = os::monotonic_ns();
+    }
+
+    fn stopping(&self) -> u64 {
+        if self.orphaned {
+            2
+        } else {
+            self.session.words.stop.load(Ordering::Acquire)
+        }
+    }
+
+    /// After the bells: everything that enters the kernel.
+    fn housekeeping(&mut self) {
+        let usage = os::usage();
+        let small = |now: u64, then: u64| u8::try_from(now - then).unwrap_or(u8::MAX);
+        self.usage = [
+            small(usage.voluntary, self.before.voluntary),
+            small(usage.involuntary, self.before.involuntary),
+            small(usage.minor_faults, self.before.minor_faults),
+            small(usage.major_faults, self.before.major_faults),
+        ];
+        self.before = usage;
+        self.cpu = os::current_cpu() as u16;
+        let words = &self.turns.memory.words;
+        words.minor_faults.store(
+            usage.minor_faults - self.at_start.minor_faults,
+            Ordering::Relaxed,
+        );
+        words.major_faults.store(
+            usage.major_faults - self.at_start.major_faults,
+            Ordering::Relaxed,
+        );
+        words
+            .voluntary
+            .store(usage.voluntary - self.at_start.voluntary, Ordering::Relaxed);
+        words.involuntary.store(
+            usage.involuntary - self.at_start.involuntary,
+            Ordering::Relaxed,
+        );
+        words.allocations.store(
+            allocation::count() - self.allocations_at_start,
+            Ordering::Relaxed,
+        );
+        words.spurious.store(self.spurious, Ordering::Relaxed);
+        let now_ns = os::monotonic_ns();
+        words.heartbeat_ns.store(now_ns, Ordering::Relaxed);
+        self.check_lifeline(now_ns);
+    }
+
+    fn check_lifeline(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.lifeline_checked_ns) >= BOUND.as_nanos() as u64 {
+            self.lifeline_checked_ns = now_ns;
+            self.orphaned |= os::lifeline_cut(self.lifeline_fd);
+        }
+    }
+
+    fn ask_stop(&self, why: &str) {
+        let words = &self.turns.memory.words;
+        text::store(&words.reason, why);
+        words.asks_stop.store(1, Ordering::Release);
+    }
+
+    /// Deals with what a turn came to. True if the stage's streams are to end.
+    fn heed(&mut self, verdict: Verdict) -> bool {
+        if self.turns.faulted() {
+            self.ask_stop("an output is full and its stream says `full = \"fault\"`: give it more slots, or find out why its reader is slow");
+        }
+        match verdict {
+            Verdict::Went | Verdict::Nothing => false,
+            Verdict::Ends => true,
+            Verdict::Stop(why) => {
+                self.ask_stop(why);
+                true
+            }
+        }
+    }
+
+    fn end(&mut self, reason: u64) {
+        if !self.ended {
+            self.turns
+                .memory
+                .words
+                .state
+                .store(stage_state::DRAINING, Ordering::Release);
+            self.turns.end_outputs(reason);
+            self.ended = true;
+        }
+    }
+
+    fn moment(&self, tick: u64, since_ns: u64, woke_ns: u64) -> Moment {
+        Moment {
+            tick,
+            since_ns,
+            woke_ns,
+            first: true,
+            usage: self.usage,
+            cpu: self.cpu,
+            ..Moment::default()
+        }
+    }
+
+    /// The pacing input has ended: publish what is held, end the outputs, pass over the rest. True when all is over.
+    fn wind_up(&mut self, moment: &Moment) -> bool {
+        if !self.ended {
+            if !self.finished {
+                self.finished = self.turns.finish(moment);
+            }
+            if !self.finished {
+                return false;
+            }
+            self.end(self.turns.pacing_end_reason());
+        }
+        self.turns.drain_inputs()
+    }
+
+    /// Ticked: one activation per due tick, until the stop tick.
+    pub fn run_ticked(&mut self) {
+        let words = &self.session.words;
+        let (start_ns, start_tick) = (
+            words.start_ns.load(Ordering::Acquire),
+            get(&words.start_tick),
+        );
+        let period_ns = get(&words.period_ns);
+        let divider = u64::from(self.plan.divider);
+        let phase = u64::from(self.plan.phase);
+        let deadline = |tick: u64| start_ns + tick * period_ns;
+        // The due tick before the first: ticks are counted from there.
+        let mut last = if self.turns.accounts.ran >= start_tick {
+            self.turns.accounts.ran
+        } else {
+            due_before(start_tick, divider, phase)
+        };
+        self.turns.accounts.ran = last;
+        let mut idle_since = os::monotonic_ns();
+        while let Some(tick) = self.wait_for_tick(last, divider, phase) {
+            let woke_ns = os::monotonic_ns();
+            let missed = ((tick.wrapping_sub(last)) / divider).saturating_sub(1);
+            let mut skipped = [0_u8; 4];
+            if missed > 0 {
+                let catch_up = match self.plan.overrun {
+                    Overrun::CatchUp(n) => missed.min(u64::from(n)),
+                    Overrun::Skip => 0,
+                    Overrun::Stop => {
+                        self.ask_stop(
+                            "a tick was skipped and this stage says `overrun = \"stop\"`",
+                        );
+                        0
+                    }
+                };
+                let dropped = missed - catch_up;
+                let mut long_run = 0;
+                for step in 1..=dropped {
+                    if deadline(last.wrapping_add(step * divider)) < idle_since {
+                        long_run += 1;
+                    } else {
+                        break;
+                    }
+                }
+                self.turns.accounts.skipped[cause::LONG_RUN] += long_run;
+                self.turns.accounts.skipped[cause::LATE_WAKE] += dropped - long_run;
+                let small = |n: u64| u8::try_from(n).unwrap_or(u8::MAX);
+                skipped[cause::LONG_RUN] = small(long_run);
+                skipped[cause::LATE_WAKE] = small(dropped - long_run);
+                for step in (1..=catch_up).rev() {
+                    let tick = tick - step * divider;
+                    self.activation(self.moment(tick, deadline(tick), os::monotonic_ns()));
+                }
+            }
+            let mut moment = self.moment(tick, deadline(tick), woke_ns);
+            moment.skipped = skipped;
+            self.activation(moment);
+            last = tick;
+            self.turns.ring_bells();
+            self.housekeeping();
+            idle_since = os::monotonic_ns();
+        }
+        self.end(end_reason::STOPPED);
+    }
+
+    /// The door-bell protocol, stage's side. `None`: no further tick will fall due.
+    fn wait_for_tick(&mut self, last: u64, divider: u64, phase: u64) -> Option<u64> {
+        let mut rang = false;
+        loop {
+            fence(Ordering::SeqCst); // [T] `ran` was stored by the flip before
+            let tick = self.session.timer.tick.load(Ordering::Acquire); // [T]
+            let stop_tick = self.session.words.stop_tick.load(Ordering::Acquire);
+            let newest = due_before((tick + 1).min(stop_tick), divider, phase);
+            if newest != last && newest.wrapping_sub(last) < OPEN / 2 {
+                return Some(newest);
+            }
+            if self.stopping() == 2 || (stop_tick != OPEN && tick + 1 >= stop_tick) {
+                return None;
+            }
+            if rang {
+                self.spurious += 1;
+            }
+            rang = os::wait_for_pacing_signal(BOUND);
+            if !rang {
+                self.check_lifeline(os::monotonic_ns());
+            }
+        }
+    }
+
+    /// All complete blocks on the pacing input, at most `burst`.
+    fn activation(&mut self, mut moment: Moment) {
+        let mut turned = 0;
+        let mut no_room = false;
+        while turned < self.plan.burst && !self.ended {
+            match self.turns.ready() {
+                Readiness::Go => {
+                    if turned == 0 {
+                        self.turns.accounts.run += 1;
+                        self.turns.accounts.ran = moment.tick;
+                    }
+                    let verdict = self.turns.turn(moment);
+                    turned += 1;
+                    moment.first = false;
+                    moment.woke_ns = os::monotonic_ns();
+                    if self.heed(verdict) {
+                        self.end(end_reason::FINISHED);
+                    }
+                }
+                Readiness::NoBlock(_) => break,
+                Readiness::NoRoom => {
+                    no_room = turned == 0;
+                    break;
+                }
+                Readiness::Ended => {
+                    self.wind_up(&moment);
+                    break;
+                }
+            }
+        }
+        if turned == 0 {
+            self.turns.accounts.ran = moment.tick;
+            if no_room {
+                self.turns.accounts.skipped[cause::NO_ROOM] += 1;
+                moment.skipped[cause::NO_ROOM] = 1;
+            } else {
+                self.turns.accounts.run += 1;
+            }
+            self.turns.idle(&moment);
+        }
+        if self.ended {
+            self.turns.drain_inputs();
+        }
+    }
+
+    /// Data-paced: one activation per block, until the pacing stream ends.
+    pub fn run_data(&mut self) {
+        while self.stopping() != 2 {
+            let tick = self.session.timer.tick.load(Ordering::Acquire);
+            match self.turns.ready() {
+                Readiness::Go if self.ended => {
+                    self.turns.drain_inputs();
+                }
+                Readiness::Go => {
+                    self.wait_for_collector();
+                    let verdict = self.turns.turn(self.moment(tick, 0, os::monotonic_ns()));
+                    self.turns.ring_bells();
+                    if self.heed(verdict) {
+                        self.end(end_reason::FINISHED);
+                    }
+                }
+                Readiness::NoBlock(input) => self.wait_for_block(input, BOUND),
+                Readiness::NoRoom => self.wait_for_room(),
+                Readiness::Ended => {
+                    if self.wind_up(&self.moment(tick, 0, os::monotonic_ns())) {
+                        return;
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+            self.housekeeping();
+        }
+    }
+
+    fn wait_for_block(&mut self, input: usize, bound: Duration) {
+        match self.plan.wait {
+            WaitKind::Futex => self.turns.inputs[input].wait(bound),
+            WaitKind::Spin => core::hint::spin_loop(),
+        }
+    }
+
+    fn wait_for_room(&mut self) {
+        if let Some((output, parts)) = self.turns.output_without_credit() {
+            output.wait(parts, BOUND);
+        }
+    }
+
+    /// An unpaced run is faster than the collector's rhythm: it waits for room in its telemetry ring.
+    fn wait_for_collector(&mut self) {
+        while !self.paced && !self.turns.telemetry.has_room() && self.stopping() != 2 {
+            std::thread::sleep(Duration::from_millis(1));
+            self.check_lifeline(os::monotonic_ns());
+        }
+    }
+
+    /// A source: on its own clock (`clocked`), or as fast as its readers take it.
+    pub fn run_source(&mut self, clocked: bool, speed: f64) {
+        let words = &self.session.words;
+        let start_ns = if self.paced {
+            words.start_ns.load(Ordering::Acquire)
+        } else {
+            0
+        };
+        let rate = self.turns.outputs.first().map(|o| o.stream_type().rate);
+        let clock = rate.filter(|r| r.numerator > 0).map(|rate| SourceClock {
+            start_ns,
+            rate,
+            speed: if self.paced { speed } else { 1.0 },
+            logical: !self.paced,
+        });
+        let run_ns = get(&words.run_ns);
+        let most = match clock {
+            Some(clock) if run_ns > 0 => clock
+                .rate
+                .frames_in_ns((run_ns as f64 * clock.speed) as u64),
+            _ => None,
+        };
+        if let Some(clock) = clock {
+            self.turns
+                .outputs
+                .iter_mut()
+                .for_each(|o| o.set_clock(clock));
+        }
+        while self.stopping() == 0 && !self.ended {
+            let done = self.turns.outputs.first().map_or(0, |o| o.next_frame());
+            let left = most.map(|most| most.saturating_sub(done));
+            if left == Some(0) {
+                break;
+            }
+            let mut late = false;
+            match self.turns.ready() {
+                Readiness::Go => {}
+                Readiness::NoBlock(input) => {
+                    self.turns.inputs[input].wait(HELPER_BOUND);
+                    self.housekeeping();
+                    continue;
+                }
+                Readiness::NoRoom => {
+                    self.wait_for_room();
+                    self.housekeeping();
+                    continue;
+                }
+                Readiness::Ended => {
+                    self.end(end_reason::FINISHED);
+                    break;
+                }
+            }
+            let frames = self.frames_to_come(left);
+            let mut moment = self.moment(self.session.timer.tick.load(Ordering::Acquire), 0, 0);
+            if let Some(clock) = clock {
+                let due_ns = clock.at(done + frames);
+                moment.sampled_ns = due_ns;
+                if clocked {
+                    let now_ns = os::monotonic_ns();
+                    late = now_ns > due_ns + BOUND.as_nanos() as u64;
+                    if now_ns < due_ns && !self.sleep_until(due_ns) {
+                        continue;
+                    }
+                    moment.since_ns = due_ns;
+                }
+            }
+            moment.woke_ns = os::monotonic_ns();
+            moment.late = late;
+            moment.limit = left.map(|left| u32::try_from(left).unwrap_or(u32::MAX));
+            self.wait_for_collector();
+            let verdict = self.turns.turn(moment);
+            self.turns.ring_bells();
+            if verdict == Verdict::Nothing {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if self.heed(verdict) {
+                self.end(end_reason::FINISHED);
+            }
+            self.housekeeping();
+        }
+        self.end(if self.stopping() == 2 {
+            end_reason::STOPPED
+        } else {
+            end_reason::FINISHED
+        });
+        // A helper that feeds this source must not be left waiting for room.
+        while self.turns.pacing().is_some() && !self.turns.drain_inputs() && self.stopping() != 2 {
+            std::thread::sleep(Duration::from_millis(1));
+            self.housekeeping();
+        }
+    }
+
+    /// Frames of the block that comes next: what the helper's block holds, or a full one.
+    fn frames_to_come(&self, left: Option<u64>) -> u64 {
+        let full = self
+            .turns
+            .outputs
+            .first()
+            .map_or(1, |o| u64::from(o.stream_type().frames_per_block()));
+        let frames = self
+            .turns
+            .pacing_header()
+            .map_or(full, |h| u64::from(h.valid) + h.lost);
+        left.map_or(frames, |left| frames.min(left))
+    }
+
+    /// Sleeps to a deadline in bounded steps; false if the session stops meanwhile.
+    fn sleep_until(&mut self, due_ns: u64) -> bool {
+        loop {
+            let now_ns = os::monotonic_ns();
+            if now_ns >= due_ns {
+                return true;
+            }
+            os::sleep_until(due_ns.min(now_ns + BOUND.as_nanos() as u64));
+            self.check_lifeline(now_ns);
+            if self.stopping() != 0 {
+                return false;
+            }
+        }
+    }
+}
+
+/// The newest tick below `end` at which `tick % divider == phase`; wraps below 0, so that differences still count ticks.
+pub(crate) fn due_before(end: u64, divider: u64, phase: u64) -> u64 {
+    let last = end.wrapping_sub(1);
+    if end > phase {
+        last - (last - phase) % divider
+    } else {
+        phase.wrapping_sub(divider)
+    }
+}
+
+/// Ticks in `start..stop` at which `tick % divider == phase`.
+pub(crate) fn due_between(start: u64, stop: u64, divider: u64, phase: u64) -> u64 {
+    let newest = due_before(stop, divider, phase);
+    let before = due_before(start, divider, phase);
+    if stop <= start {
+        0
+    } else {
+        newest.wrapping_sub(before) / divider
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn due_ticks_are_those_a_count_one_by_one_finds() {
+        for divider in 1..6 {
+            for phase in 0..divider {
+                for start in 0..12 {
+                    for stop in 0..40 {
+                        let counted = (start..stop).filter(|t| t % divider == phase).count() as u64;
+                        assert_eq!(
+                            due_between(start, stop, divider, phase),
+                            counted,
+                            "{start}..{stop} every {divider} at {phase}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

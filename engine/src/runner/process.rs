@@ -1,0 +1,268 @@
+//! A process of a session from its first instruction to its last.
+
+use super::file::{Duty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty};
+use super::input::InputPort;
+use super::memory::{SessionView, StageMemory};
+use super::output::OutputPort;
+use super::pace::Loop;
+use super::placement::{Wanted, place};
+use super::telemetry::TelemetryWriter;
+use super::turn::Turns;
+use crate::abi::{segment, stage_state};
+use crate::os;
+use crate::shm::{Access, Segment, ShmError};
+use crate::stage::{Runnable, Stage};
+use crate::sync::Ordering;
+use crate::timer::Timer;
+use ephapse_rtconfig::plan::{Pace, Policy};
+use ephapse_rtconfig::stream_type::StreamType;
+use std::time::Duration;
+
+/// Why a process of a session could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// Not started by a launcher.
+    #[error(
+        "{STAGE_VARIABLE} is not set: this executable is started by `ephapse run`, not by hand"
+    )]
+    NotLaunched,
+    /// The stage file cannot be read.
+    #[error("{path}: {why}")]
+    File {
+        /// Path.
+        path: String,
+        /// Cause.
+        why: String,
+    },
+    /// The graph names a kind that this executable does not have.
+    #[error("{kind}: this executable has no such stage")]
+    UnknownKind {
+        /// Kind.
+        kind: String,
+    },
+    /// A segment is not what it should be.
+    #[error(transparent)]
+    Shm(#[from] ShmError),
+    /// The stage refused to start.
+    #[error("{0}")]
+    Stage(String),
+}
+
+/// Entry of a stage executable: reads the stage file, becomes the timer or one of `runnables`.
+///
+/// # Errors
+/// Says what kept the process from starting; the same line is left in its segment for the launcher.
+pub fn run_timer_or(runnables: &[Runnable]) -> Result<(), ProcessError> {
+    let path = std::env::var(STAGE_VARIABLE).map_err(|_| ProcessError::NotLaunched)?;
+    let bad = |why: String| ProcessError::File {
+        path: path.clone(),
+        why,
+    };
+    let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
+    let file: StageFile = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
+    os::block_pacing_signal();
+    match &file.duty {
+        Duty::Timer(duty) => run_timer(&file, duty),
+        Duty::Stage(duty) => {
+            let kind = &duty.plan.kind;
+            let found = runnables.iter().find(|r| r.kind == kind);
+            found
+                .ok_or_else(|| ProcessError::UnknownKind { kind: kind.clone() })
+                .and_then(|r| (r.run)(&file, duty))
+        }
+    }
+}
+
+/// Leaves the reason in the process's own segment and turns its state to `failed`, whatever stops it.
+fn report_panics(segment: &Segment) -> Result<(), ShmError> {
+    let words = segment
+        .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
+        .words::<crate::abi::StageWords>(0);
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        crate::text::store(&words.reason, &format!("panicked: {info}"));
+        words.state.store(stage_state::FAILED, Ordering::Release);
+        default(info);
+    }));
+    Ok(())
+}
+
+fn owner(file: &StageFile) -> u64 {
+    u64::from(file.generation) << 32 | u64::from(std::process::id())
+}
+
+fn run_timer(file: &StageFile, duty: &TimerDuty) -> Result<(), ProcessError> {
+    let mut timer = Timer::attach(file, duty)?;
+    timer
+        .memory()
+        .words
+        .owner
+        .store(owner(file), Ordering::Release);
+    timer
+        .memory()
+        .words
+        .state
+        .store(stage_state::ATTACHED, Ordering::Release);
+    let wanted = Wanted {
+        policy: Policy::Fifo,
+        priority: duty.priority,
+        nice: 0,
+        cpu: Some(duty.cpu),
+    };
+    place(&wanted, &timer.memory().words);
+    timer.touch();
+    timer
+        .memory()
+        .words
+        .state
+        .store(stage_state::READY, Ordering::Release);
+    if wait_for_start(timer.session(), file.lifeline_fd) {
+        timer.run();
+    }
+    timer
+        .memory()
+        .words
+        .state
+        .store(stage_state::DONE, Ordering::Release);
+    Ok(())
+}
+
+/// Runs stage `S` in this process.
+///
+/// # Errors
+/// Whatever kept it from starting.
+pub fn run_stage<S: Stage>(file: &StageFile, duty: &StageDuty) -> Result<(), ProcessError> {
+    let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
+    let own = Segment::open(&file.stage_segment, segment::STAGE, Access::ReadWrite)?;
+    let session = SessionView::attach(&session, Access::ReadOnly)?;
+    let memory = StageMemory::attach(&own, Access::ReadWrite)?;
+    report_panics(&own)?;
+    memory.words.owner.store(owner(file), Ordering::Release);
+    let words = own
+        .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
+        .words::<crate::abi::StageWords>(0);
+    match begin::<S>(file, duty, memory) {
+        Ok(turns) => {
+            let plan = &duty.plan;
+            place(
+                &Wanted {
+                    policy: plan.policy,
+                    priority: plan.priority,
+                    nice: plan.nice,
+                    cpu: plan.cpu,
+                },
+                &words,
+            );
+            turns.touch();
+            words.state.store(stage_state::READY, Ordering::Release);
+            if wait_for_start(&session, file.lifeline_fd) {
+                words.state.store(stage_state::RUNNING, Ordering::Release);
+                let mut main = Loop::new(turns, &session, plan, file.lifeline_fd, file.paced);
+                main.mark_start();
+                let speed = plan
+                    .params
+                    .get("speed")
+                    .and_then(serde_json::Value::as_f64)
+                    .unwrap_or(1.0);
+                match plan.pace {
+                    Pace::Tick => main.run_ticked(),
+                    Pace::Data => main.run_data(),
+                    Pace::Clock | Pace::Device => main.run_source(true, speed),
+                    Pace::None => main.run_source(false, speed),
+                }
+            }
+            words.state.store(stage_state::DONE, Ordering::Release);
+            Ok(())
+        }
+        Err(error) => {
+            crate::text::store(&words.reason, &error.to_string());
+            words.state.store(stage_state::FAILED, Ordering::Release);
+            Err(error)
+        }
+    }
+}
+
+/// Attaches, compares types, prepares the stage.
+fn begin<S: Stage>(
+    file: &StageFile,
+    duty: &StageDuty,
+    memory: StageMemory,
+) -> Result<Turns<S>, ProcessError> {
+    let owner = owner(file);
+    let plan = &duty.plan;
+    let inputs: Vec<InputPort> = duty
+        .inputs
+        .iter()
+        .zip(&plan.inputs)
+        .map(|(edge, plan)| InputPort::attach(edge, plan, owner))
+        .collect::<Result<_, _>>()?;
+    let outputs: Vec<OutputPort> = duty
+        .outputs
+        .iter()
+        .map(|edge| OutputPort::attach(edge, owner, follows(duty, edge.stream_type.clone())))
+        .collect::<Result<_, _>>()?;
+    let telemetry = Segment::open(
+        &file.telemetry_segment,
+        segment::TELEMETRY,
+        Access::ReadWrite,
+    )?;
+    let telemetry = TelemetryWriter::attach(&telemetry)?;
+    memory
+        .words
+        .state
+        .store(stage_state::ATTACHED, Ordering::Release);
+    let stage = prepare::<S>(duty)?;
+    Ok(Turns::new(
+        stage,
+        duty,
+        inputs,
+        outputs,
+        memory,
+        telemetry,
+        file.paced,
+        file.tick_ns,
+    ))
+}
+
+/// Parameters and types to a stage ready to process.
+pub(crate) fn prepare<S: Stage>(duty: &StageDuty) -> Result<S, ProcessError> {
+    let plan = &duty.plan;
+    let params: S::Params = serde_json::from_value(plan.params.clone())
+        .map_err(|e| ProcessError::Stage(format!("parameters of {}: {e}", plan.kind)))?;
+    let types: Vec<(&str, &StreamType)> = plan
+        .inputs
+        .iter()
+        .map(|i| (i.port.as_str(), &i.stream_type))
+        .collect();
+    S::prepare(params, &types, &plan.described).map_err(|e| ProcessError::Stage(e.to_string()))
+}
+
+/// True if an output's frames are the pacing input's, one for one: then it takes over their numbers.
+pub(crate) fn follows(duty: &StageDuty, output: StreamType) -> bool {
+    use ephapse_rtconfig::stream_type::Kind;
+    let Some(pacing) = duty.plan.pacing else {
+        return false;
+    };
+    if duty.plan.role == crate::stage::Role::Acquire {
+        return false;
+    }
+    let input = &duty.plan.inputs[pacing].stream_type;
+    output.kind == Kind::Frames
+        && input.kind == Kind::Frames
+        && output.rate == input.rate
+        && output.frames_per_block() == input.frames_per_block()
+}
+
+/// Waits for the common start. False if the session is given up first.
+fn wait_for_start(session: &SessionView, lifeline_fd: i32) -> bool {
+    loop {
+        if session.words.stop.load(Ordering::Acquire) == 2 || os::lifeline_cut(lifeline_fd) {
+            return false;
+        }
+        let start_ns = session.words.start_ns.load(Ordering::Acquire); // [S]
+        if start_ns != 0 {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

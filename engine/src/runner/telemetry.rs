@@ -1,0 +1,135 @@
+//! Telemetry ring, writer's end: bare 128-byte activation records.
+#![allow(unsafe_code, reason = "writes slots of mapped memory")]
+
+use crate::abi::{
+    ActivationRecord, CollectorWords, PAGE, SegmentHeader, TELEMETRY_SLOTS_AT, TelemetryWords,
+    segment,
+};
+use crate::shm::{self, Access, Mapping, Segment, ShmError, Words};
+use crate::sync::{AtomicU64, Ordering, fence};
+use std::fs::File;
+use zerocopy::IntoBytes;
+
+/// Slots that hold 10 s at `per_second` records, at most 2 MiB.
+pub fn slots_for(per_second: f64) -> u64 {
+    let most = (2 << 20) / size_of::<ActivationRecord>() as u64;
+    ((per_second * 10.0).ceil() as u64)
+        .clamp(64, most)
+        .next_power_of_two()
+        .min(most)
+}
+
+fn header(slots: u64, image: &mut [u8], header: SegmentHeader) -> SegmentHeader {
+    shm::write_at(image, 128, &slots);
+    SegmentHeader {
+        kind: segment::TELEMETRY,
+        fixed_bytes: PAGE as u64,
+        ..header
+    }
+}
+
+/// Makes a telemetry segment.
+///
+/// # Errors
+/// As [`shm::Owned::create`].
+pub fn create(name: &str, slots: u64, session: SegmentHeader) -> Result<shm::Owned, ShmError> {
+    let mut owned = shm::Owned::create(name, TELEMETRY_SLOTS_AT + slots as usize * 128)?;
+    let fixed = header(slots, owned.bytes_mut(), session);
+    owned.publish(fixed);
+    Ok(owned)
+}
+
+/// Makes one without a name.
+///
+/// # Errors
+/// What the system said.
+pub fn create_anonymous(slots: u64) -> std::io::Result<File> {
+    let bytes = TELEMETRY_SLOTS_AT + slots as usize * 128;
+    let file = shm::anonymous(bytes)?;
+    let mut image = vec![0; shm::pages(bytes)];
+    let fixed = header(
+        slots,
+        &mut image,
+        SegmentHeader {
+            launcher_pid: std::process::id(),
+            ..SegmentHeader::default()
+        },
+    );
+    shm::publish_anonymous(&file, image, fixed)?;
+    Ok(file)
+}
+
+/// Number of slots of an opened telemetry segment; the power of two its slots region holds.
+pub(crate) fn slots_of(segment: &Segment) -> Result<u64, ShmError> {
+    let slots: u64 = shm::read_at(segment.fixed(), 128).unwrap_or(0);
+    let needed = slots
+        .checked_mul(128)
+        .and_then(|b| b.checked_add(TELEMETRY_SLOTS_AT as u64));
+    if slots.is_power_of_two() && needed.is_some_and(|n| n <= segment.bytes() as u64) {
+        Ok(slots)
+    } else {
+        Err(ShmError::refused(
+            segment.name(),
+            "its telemetry geometry is damaged",
+        ))
+    }
+}
+
+/// Writer's end.
+pub struct TelemetryWriter {
+    words: Words<TelemetryWords>,
+    collector: Words<CollectorWords>,
+    slots: Mapping,
+    count: u64,
+    mask: u64,
+}
+
+impl TelemetryWriter {
+    /// Attaches.
+    ///
+    /// # Errors
+    /// A damaged segment.
+    pub fn attach(segment: &Segment) -> Result<Self, ShmError> {
+        let slots = slots_of(segment)?;
+        let words: Words<TelemetryWords> = segment.map(PAGE, PAGE, Access::ReadWrite)?.words(0);
+        let collector = segment.map(2 * PAGE, PAGE, Access::ReadOnly)?.words(0);
+        let map = segment.map(TELEMETRY_SLOTS_AT, slots as usize * 128, Access::ReadWrite)?;
+        let count = words.published.load(Ordering::Acquire);
+        Ok(TelemetryWriter {
+            words,
+            collector,
+            slots: map,
+            count,
+            mask: slots - 1,
+        })
+    }
+
+    /// True if the collector has left room: only unpaced runs ask.
+    pub fn has_room(&self) -> bool {
+        self.count - self.collector.taken.load(Ordering::Acquire) <= self.mask
+    }
+
+    /// Appends a record, over the oldest if the collector is behind.
+    pub fn push(&mut self, record: &ActivationRecord) {
+        fence(Ordering::Release); // [L]
+        let at = (self.count & self.mask) as usize * size_of::<ActivationRecord>();
+        for (index, word) in record.as_bytes().as_chunks::<8>().0.iter().enumerate() {
+            // SAFETY: `at` and the 16 words behind it lie in the mapped slots (mask checked at attach), 8-aligned.
+            let slot =
+                unsafe { AtomicU64::from_ptr(self.slots.as_ptr().add(at + index * 8).cast()) };
+            slot.store(u64::from_ne_bytes(*word), Ordering::Relaxed);
+        }
+        self.count += 1;
+        self.words.published.store(self.count, Ordering::Release); // [P]
+    }
+
+    /// Records written.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Touches every page.
+    pub fn touch(&self) {
+        self.slots.touch();
+    }
+}

@@ -1,0 +1,614 @@
+//! One turn of a stage: peek, compute, stamp, publish, flip, release, record. No system call but the vDSO clock.
+
+use super::file::StageDuty;
+use super::input::{Choice, InputPort, MOST_SEEN};
+use super::memory::{Accounts, StageMemory};
+use super::output::OutputPort;
+use super::telemetry::TelemetryWriter;
+use crate::abi::{ActivationRecord, SlotHeader, flag};
+use crate::adapt::breaks;
+use crate::os;
+use crate::stage::{Block, Ctx, Inputs, Next, Outputs, Stage, State};
+use crate::sync::Ordering;
+
+/// A stage between its rings.
+pub(crate) struct Turns<S: Stage> {
+    stage: S,
+    pub inputs: Vec<InputPort>,
+    pacing: Option<usize>,
+    pub outputs: Vec<OutputPort>,
+    pub memory: StageMemory,
+    pub accounts: Accounts,
+    pub telemetry: TelemetryWriter,
+    settle_frames: u64,
+    /// Blocks each output must have room for before a turn begins.
+    credit: u64,
+    origin: u32,
+    /// The stage has no inputs but what a helper feeds it: its frames are the origin.
+    source: bool,
+    paced: bool,
+    tick_ns: u64,
+    budget_ns: Option<u64>,
+}
+
+/// When a turn happens.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Moment {
+    /// Tick of a paced run.
+    pub tick: u64,
+    /// What `wake` is measured from, ns.
+    pub since_ns: u64,
+    /// Stage running, ns.
+    pub woke_ns: u64,
+    /// Sources: when the block's last frame is taken, ns.
+    pub sampled_ns: u64,
+    /// Sources: frames that may still be given.
+    pub limit: Option<u32>,
+    /// First turn of its activation.
+    pub first: bool,
+    /// The block comes after its time.
+    pub late: bool,
+    /// Ticks skipped before this activation, for the record.
+    pub skipped: [u8; 4],
+    /// Kernel's counts of the previous activation, for the record.
+    pub usage: [u8; 4],
+    /// CPU of the previous activation.
+    pub cpu: u16,
+}
+
+/// May a turn begin?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Yes.
+    Go,
+    /// The pacing input, or a block that belongs to it, is not there: the input of that number lacks it.
+    NoBlock(usize),
+    /// An output that waits for room has none.
+    NoRoom,
+    /// The pacing input has ended.
+    Ended,
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Done; there may be another.
+    Went,
+    /// A source had nothing to give.
+    Nothing,
+    /// The stage ends its streams.
+    Ends,
+    /// The stage asks the session to stop.
+    Stop(&'static str),
+}
+
+impl<S: Stage> Turns<S> {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one constructor, called from two places"
+    )]
+    pub fn new(
+        stage: S,
+        duty: &StageDuty,
+        inputs: Vec<InputPort>,
+        outputs: Vec<OutputPort>,
+        memory: StageMemory,
+        telemetry: TelemetryWriter,
+        paced: bool,
+        tick_ns: u64,
+    ) -> Self {
+        let described = &duty.plan.described;
+        let pacing = duty.plan.pacing;
+        let parts = pacing.map_or(1, |p| {
+            inputs[p]
+                .chain
+                .most_parts(duty.inputs[p].stream_type.frames_per_block())
+        });
+        let mut turns = Turns {
+            stage,
+            source: S::ROLE == crate::stage::Role::Acquire,
+            inputs,
+            pacing,
+            outputs,
+            accounts: Accounts::load(memory.bank()),
+            memory,
+            telemetry,
+            settle_frames: described.settle_frames,
+            credit: u64::from(parts) * u64::from(described.parts_per_call.max(1)),
+            origin: duty.origin,
+            paced,
+            tick_ns,
+            budget_ns: duty.plan.budget_ns,
+        };
+        let bank = turns.memory.bank();
+        for (input, account) in turns.inputs.iter_mut().zip(&bank.inputs) {
+            input.load(account);
+        }
+        for (output, account) in turns.outputs.iter_mut().zip(&bank.outputs) {
+            output.load(account);
+        }
+        turns
+    }
+
+    /// The pacing input.
+    pub fn pacing(&self) -> Option<usize> {
+        self.pacing
+    }
+
+    /// The output that may have to wait for room, and how many blocks it needs room for.
+    pub fn output_without_credit(&mut self) -> Option<(&mut OutputPort, u64)> {
+        let credit = self.credit;
+        self.outputs.iter_mut().find_map(|o| {
+            if o.has_credit(credit) {
+                None
+            } else {
+                Some((o, credit))
+            }
+        })
+    }
+
+    /// May a turn begin now? Chooses the blocks it will see.
+    pub fn ready(&mut self) -> Readiness {
+        if let Some(pacing) = self.pacing {
+            let Some(header) = self.inputs[pacing].choose_next() else {
+                return if self.inputs[pacing].done() {
+                    Readiness::Ended
+                } else {
+                    Readiness::NoBlock(pacing)
+                };
+            };
+            for (index, input) in self.inputs.iter_mut().enumerate() {
+                if index != pacing
+                    && input.choose_beside(header.origin_frame, !self.paced) == Choice::NotYet
+                {
+                    return Readiness::NoBlock(index);
+                }
+            }
+        }
+        if self.output_without_credit().is_some() {
+            Readiness::NoRoom
+        } else {
+            Readiness::Go
+        }
+    }
+
+    /// Header of the pacing block chosen by [`Turns::ready`].
+    pub fn pacing_header(&self) -> Option<SlotHeader> {
+        self.pacing
+            .and_then(|p| self.inputs[p].block(0))
+            .map(|(header, _)| header)
+    }
+
+    /// One turn. [`Turns::ready`] said `Go`.
+    pub fn turn(&mut self, mut moment: Moment) -> Verdict {
+        let raw = self.pacing_header();
+        let logical_ns = raw
+            .filter(|_| !self.source)
+            .map_or(moment.sampled_ns, |h| h.sampled_ns);
+        if !self.paced {
+            moment.tick = logical_ns / self.tick_ns.max(1);
+        }
+        let now_ns = if self.paced {
+            moment.woke_ns
+        } else {
+            logical_ns
+        };
+        for (index, input) in self.inputs.iter_mut().enumerate() {
+            input.count_headers();
+            if Some(index) != self.pacing {
+                input.adapt();
+            }
+        }
+        self.memory.carry();
+        let (settle_frames, source, origin, paced) =
+            (self.settle_frames, self.source, self.origin, self.paced);
+        let mut next = Next::Continue;
+        match (self.pacing, raw) {
+            (Some(pacing), Some(raw)) => {
+                // The pacing input's adapters are taken out of it for the loop, for the blocks they give are borrowed
+                // from them while the stage works on the rest.
+                let mut chain = core::mem::take(&mut self.inputs[pacing].chain);
+                if let Some((_, payload)) = self.inputs[pacing].block(0) {
+                    chain.feed(&raw, payload);
+                }
+                let mut first = true;
+                while next == Next::Continue {
+                    let Turns {
+                        stage,
+                        inputs,
+                        outputs,
+                        memory,
+                        accounts,
+                        ..
+                    } = &mut *self;
+                    let payload = inputs[pacing]
+                        .block(0)
+                        .map_or(&[][..], |(_, payload)| payload);
+                    let Some(part) = chain.next(&raw, payload, first) else {
+                        break;
+                    };
+                    first = false;
+                    let broken = breaks(&part.header) || !accounts.started;
+                    if broken {
+                        stage.reset(memory.next_state().0);
+                        accounts.started = true;
+                        accounts.settle_left = settle_frames;
+                    }
+                    let mut preset = preset_of(&moment, &part.header);
+                    preset.settling =
+                        accounts.settle(part.header.settling, part.header.valid, settle_frames);
+                    if source {
+                        stamp_source(&mut preset, &moment, origin, paced);
+                    }
+                    for output in outputs.iter_mut() {
+                        output.preset(preset, part.header.lost, moment.limit);
+                    }
+                    let seen = Seen {
+                        inputs,
+                        pacing: Some((pacing, &part.header, part.payload)),
+                    };
+                    next = call(stage, &seen, outputs, memory, &moment, now_ns);
+                }
+                self.inputs[pacing].chain = chain;
+            }
+            _ => {
+                let Turns {
+                    stage,
+                    inputs,
+                    outputs,
+                    memory,
+                    accounts,
+                    ..
+                } = &mut *self;
+                if !accounts.started {
+                    stage.reset(memory.next_state().0);
+                    accounts.started = true;
+                }
+                let mut preset = SlotHeader {
+                    tick: moment.tick,
+                    ..SlotHeader::default()
+                };
+                stamp_source(&mut preset, &moment, origin, paced);
+                for output in outputs.iter_mut() {
+                    output.preset(preset, 0, moment.limit);
+                }
+                next = call(
+                    stage,
+                    &Seen {
+                        inputs,
+                        pacing: None,
+                    },
+                    outputs,
+                    memory,
+                    &moment,
+                    now_ns,
+                );
+            }
+        }
+        if next == Next::Again && self.outputs.iter().all(|o| o.pending() == 0) {
+            return Verdict::Nothing;
+        }
+        self.close(&moment, now_ns, raw);
+        match next {
+            Next::Continue | Next::Again => Verdict::Went,
+            Next::Done => Verdict::Ends,
+            Next::Stop(why) => Verdict::Stop(why),
+        }
+    }
+
+    /// Stamp, publish, flip, release, record.
+    fn close(&mut self, moment: &Moment, now_ns: u64, raw: Option<SlotHeader>) {
+        let done_ns = os::monotonic_ns();
+        let committed_ns = if self.paced { done_ns } else { now_ns };
+        let cause = match self.pacing {
+            Some(pacing) if !self.source => self.inputs[pacing].position() + 1,
+            _ => moment.tick,
+        };
+        for output in &mut self.outputs {
+            output.seal(cause, committed_ns);
+        }
+        let made = self.outputs.first_mut().and_then(|o| o.staged_header());
+        self.outputs.iter_mut().for_each(OutputPort::publish);
+        self.accounts.activations += 1;
+        self.accounts.records += 1;
+        for (index, input) in self.inputs.iter_mut().enumerate() {
+            input.settle_positions(Some(index) == self.pacing);
+        }
+        self.flip();
+        for (index, input) in self.inputs.iter_mut().enumerate() {
+            input.release(Some(index) == self.pacing);
+        }
+        if let Some(budget_ns) = self.budget_ns {
+            let run_ns = done_ns.saturating_sub(moment.woke_ns);
+            if run_ns > budget_ns {
+                let words = &self.memory.words;
+                words.over_budget.store(
+                    words.over_budget.load(Ordering::Relaxed) + 1,
+                    Ordering::Relaxed,
+                );
+                words.worst_ns.fetch_max(run_ns, Ordering::Relaxed);
+            }
+        }
+        let about = if self.source { made } else { raw };
+        self.record(moment, done_ns, now_ns, about.as_ref());
+    }
+
+    /// Writes accounts into the next bank and makes it current.
+    pub fn flip(&mut self) {
+        let bank = self.memory.next_bank();
+        self.accounts.store(bank);
+        for (input, account) in self.inputs.iter().zip(&bank.inputs) {
+            input.store(account);
+        }
+        for (output, account) in self.outputs.iter().zip(&bank.outputs) {
+            output.store(account);
+        }
+        self.memory.flip();
+    }
+
+    /// Records an activation that found nothing to process.
+    pub fn idle(&mut self, moment: &Moment) {
+        self.memory.carry();
+        self.accounts.activations += 1;
+        self.accounts.records += 1;
+        self.flip();
+        self.record(moment, 0, moment.woke_ns, None);
+    }
+
+    fn record(
+        &mut self,
+        moment: &Moment,
+        committed_ns: u64,
+        now_ns: u64,
+        about: Option<&SlotHeader>,
+    ) {
+        let mut record = ActivationRecord {
+            tick: moment.tick,
+            since_ns: match about {
+                Some(header) if moment.since_ns == 0 => header.committed_ns,
+                _ => moment.since_ns,
+            },
+            woke_ns: moment.woke_ns,
+            committed_ns,
+            now_ns,
+            usage: moment.usage,
+            cpu: moment.cpu,
+            ports: (self.inputs.len() | self.outputs.len() << 4) as u8,
+            marks: u8::from(moment.first),
+            ..ActivationRecord::default()
+        };
+        if moment.first {
+            record.skipped = moment.skipped;
+        }
+        if let Some(header) = about {
+            record.sampled_ns = header.sampled_ns;
+            record.arrived_ns = header.arrived_ns;
+            record.origin_frame = header.origin_frame;
+            record.frames = u16::try_from(header.valid).unwrap_or(u16::MAX);
+            record.lost = u32::try_from(header.lost).unwrap_or(u32::MAX);
+            record.marks |= if breaks(header) { 2 } else { 0 };
+        }
+        for (slot, input) in record.consumed.iter_mut().zip(&self.inputs) {
+            *slot = input.position() as u16;
+        }
+        for (slot, output) in record.produced.iter_mut().zip(&self.outputs) {
+            *slot = output.published() as u16;
+        }
+        self.telemetry.push(&record);
+    }
+
+    /// Rings the bells of everything this activation published or released: last of all, for a reader of higher priority
+    /// on this CPU runs before the ringing returns.
+    pub fn ring_bells(&self) {
+        for output in &self.outputs {
+            output.ring_readers();
+        }
+        for input in &self.inputs {
+            input.ring_producer();
+        }
+    }
+
+    /// The pacing input has ended: the stage publishes what it holds, once. False while an output has no room for it.
+    pub fn finish(&mut self, moment: &Moment) -> bool {
+        if self.output_without_credit().is_some() {
+            return false;
+        }
+        let mut preset = SlotHeader {
+            tick: moment.tick,
+            sampled_ns: moment.woke_ns,
+            arrived_ns: moment.woke_ns,
+            ..SlotHeader::default()
+        };
+        if !self.paced {
+            preset.sampled_ns = 0;
+            preset.arrived_ns = 0;
+        }
+        for output in &mut self.outputs {
+            output.preset(preset, 0, None);
+        }
+        self.memory.carry();
+        let (state, append) = self.memory.next_state();
+        let mut ctx = Ctx {
+            tick: moment.tick,
+            now_ns: preset.sampled_ns,
+            epoch: 0,
+            state: State::new(state, append),
+        };
+        self.stage.finish(
+            &mut ctx,
+            &mut Outputs {
+                ports: &mut self.outputs,
+            },
+        );
+        let cause = self
+            .pacing
+            .map_or(moment.tick, |p| self.inputs[p].position());
+        let committed_ns = if self.paced { os::monotonic_ns() } else { 0 };
+        for output in &mut self.outputs {
+            output.seal(cause, committed_ns);
+            output.publish();
+        }
+        self.flip();
+        true
+    }
+
+    /// Ends every output.
+    pub fn end_outputs(&mut self, reason: u64) {
+        for output in &mut self.outputs {
+            output.end(reason);
+        }
+        self.memory.carry();
+        self.flip();
+        self.ring_bells();
+    }
+
+    /// Passes over what other inputs still get after the pacing one has ended; true when all have ended.
+    pub fn drain_inputs(&mut self) -> bool {
+        let mut all = true;
+        for input in self.inputs.iter_mut().filter(|i| !i.feedback) {
+            input.drain();
+            all &= input.done();
+        }
+        self.memory.carry();
+        self.flip();
+        self.ring_bells();
+        all
+    }
+
+    /// Why the pacing stream ended; `finished` for a source.
+    pub fn pacing_end_reason(&self) -> u64 {
+        self.pacing
+            .and_then(|p| self.inputs[p].end_reason())
+            .unwrap_or(crate::abi::end_reason::FINISHED)
+    }
+
+    /// A stream whose policy is `fault` had no room.
+    pub fn faulted(&self) -> bool {
+        self.outputs.iter().any(|o| o.faulted)
+    }
+
+    /// Touches every page this stage will use.
+    pub fn touch(&self) {
+        self.memory.touch();
+        self.telemetry.touch();
+        self.inputs.iter().for_each(InputPort::touch);
+        self.outputs.iter().for_each(OutputPort::touch);
+    }
+}
+
+impl Accounts {
+    /// Settling of a stage's output: what its input has left, plus its own time from there, and at least what it had
+    /// left itself. Returns the frames of this block that are still settling and keeps the rest.
+    fn settle(&mut self, input_settling: u32, valid: u32, settle_frames: u64) -> u32 {
+        let from_input = if input_settling > 0 {
+            u64::from(input_settling) + settle_frames
+        } else {
+            0
+        };
+        let settling = self.settle_left.max(from_input);
+        self.settle_left = settling.saturating_sub(u64::from(valid));
+        settling.min(u64::from(valid)) as u32
+    }
+}
+
+/// What the header of an output begins with: what its maker passes on from the pacing block.
+fn preset_of(moment: &Moment, pacing: &SlotHeader) -> SlotHeader {
+    SlotHeader {
+        tick: moment.tick,
+        first_frame: pacing.first_frame,
+        origin_stream: pacing.origin_stream,
+        flags: pacing.flags & flag::PASSED_ON | if moment.late { flag::LATE } else { 0 },
+        origin_first: pacing.origin_first,
+        origin_frame: pacing.origin_frame,
+        sampled_ns: pacing.sampled_ns,
+        arrived_ns: pacing.arrived_ns,
+        ..SlotHeader::default()
+    }
+}
+
+/// A source's own stamps: its frames are the origin of everything behind it.
+fn stamp_source(header: &mut SlotHeader, moment: &Moment, origin: u32, paced: bool) {
+    header.origin_stream = origin;
+    header.sampled_ns = moment.sampled_ns;
+    header.arrived_ns = if paced {
+        moment.woke_ns
+    } else {
+        moment.sampled_ns
+    };
+}
+
+/// What one call of `process` sees.
+struct Seen<'a> {
+    inputs: &'a [InputPort],
+    /// Port, header and payload of the pacing block as its adapters gave it.
+    pacing: Option<(usize, &'a SlotHeader, &'a [u8])>,
+}
+
+fn call<S: Stage>(
+    stage: &mut S,
+    seen: &Seen<'_>,
+    outputs: &mut [OutputPort],
+    memory: &mut StageMemory,
+    moment: &Moment,
+    now_ns: u64,
+) -> Next {
+    let mut headers = [SlotHeader::default(); MOST_SEEN];
+    let mut count = 0;
+    for (port, input) in seen.inputs.iter().enumerate() {
+        match seen.pacing {
+            Some((pacing, header, _)) if pacing == port => {
+                headers[count] = *header;
+                count += 1;
+            }
+            _ => {
+                for index in 0..input.chosen().min(MOST_SEEN - count) {
+                    headers[count] = input.block(index).map_or(SlotHeader::default(), |(h, _)| h);
+                    count += 1;
+                }
+            }
+        }
+    }
+    let mut blocks: [Option<(usize, Block<'_>)>; MOST_SEEN] = [None; MOST_SEEN];
+    let mut at = 0;
+    for (port, input) in seen.inputs.iter().enumerate() {
+        match seen.pacing {
+            Some((pacing, _, payload)) if pacing == port => {
+                blocks[at] = Some((
+                    port,
+                    Block {
+                        header: &headers[at],
+                        payload,
+                        stream_type: &input.stream_type,
+                    },
+                ));
+                at += 1;
+            }
+            _ => {
+                for index in 0..input.chosen().min(MOST_SEEN - at) {
+                    let payload = input.adapted(index);
+                    blocks[at] = Some((
+                        port,
+                        Block {
+                            header: &headers[at],
+                            payload,
+                            stream_type: &input.stream_type,
+                        },
+                    ));
+                    at += 1;
+                }
+            }
+        }
+    }
+    let (state, append) = memory.next_state();
+    let mut ctx = Ctx {
+        tick: moment.tick,
+        now_ns,
+        epoch: 0,
+        state: State::new(state, append),
+    };
+    let inputs = Inputs {
+        blocks: &blocks[..count],
+        pacing: seen.pacing.map_or(0, |(pacing, _, _)| pacing),
+    };
+    stage.process(&mut ctx, &inputs, &mut Outputs { ports: outputs })
+}
