@@ -20,5 +20,32 @@ pub mod filter;
 pub mod numbers;
 pub mod policy;
 pub mod readout;
-pub mod records;
 pub mod rows;
+
+use ephapse_engine::stage::{Describable, Runnable};
+
+/// Every kind of this crate, for an executable that runs them.
+pub fn runnables() -> Vec<Runnable> {
+    vec![
+        Runnable::of::<filter::Bandpass>(),
+        Runnable::of::<filter::Bandstop>(),
+        Runnable::of::<filter::MovingAverage>(),
+        Runnable::of::<detect::Threshold>(),
+        Runnable::of::<feature::SpikeRate>(),
+        Runnable::of::<readout::Linear>(),
+        Runnable::of::<policy::Frequency>(),
+    ]
+}
+
+/// Every kind of this crate, for an executable that describes them.
+pub fn describables() -> Vec<Describable> {
+    vec![
+        Describable::of::<filter::Bandpass>(),
+        Describable::of::<filter::Bandstop>(),
+        Describable::of::<filter::MovingAverage>(),
+        Describable::of::<detect::Threshold>(),
+        Describable::of::<feature::SpikeRate>(),
+        Describable::of::<readout::Linear>(),
+        Describable::of::<policy::Frequency>(),
+    ]
+}

@@ -4,7 +4,7 @@
 //! `y[i-1] <= t`. A crossing is accepted if at least `dead` frames have passed since the channel's last accepted one, of
 //! either direction. After a reset there is no `y[i-1]`: the first sample cannot cross.
 
-use crate::records::Spike;
+use ephapse_engine::records::Spike;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

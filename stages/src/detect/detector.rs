@@ -229,7 +229,7 @@ fn collect(samples: &mut [u64], window: usize, channels: usize, place: Place, fr
 mod tests {
     use super::super::crossings::Polarity;
     use super::*;
-    use crate::records::Spike;
+    use ephapse_engine::records::Spike;
     use proptest::prelude::*;
 
     const CHANNELS: usize = 3;

@@ -11,7 +11,7 @@
 //!
 //! A channel whose sigma is 0 (not connected) is not looked at. Frames that the input's header calls settling are ignored.
 //!
-//! **Shapes and units.** `time x channel` of any number format in; [`spike`](crate::records::Spike) records out, one block (often empty) for every
+//! **Shapes and units.** `time x channel` of any number format in; [`spike`](ephapse_engine::records::Spike) records out, one block (often empty) for every
 //! input block, ordered by frame, then channel. `frame` is the input stream's frame number of the first sample beyond the
 //! threshold, `amplitude` the value of that sample in the input's unit (waiting for the trough would delay the spike), `width`
 //! is 0. What does not fit in a block of `max_spikes_per_block` is lost and counted: the header's `user` word is the number of
@@ -27,7 +27,7 @@ use super::crossings::{Crossings, Polarity, SpikeBlock};
 use super::detector::{Detector, Noise};
 use super::noise::Schedule;
 use crate::numbers::Numbers;
-use crate::records::Spike;
+use ephapse_engine::records::Spike;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };

@@ -12,8 +12,8 @@
 //! **Errors** (at `describe`): an input that is not spikes or does not carry the rate and the channels of its frames; parameters out of range.
 
 use super::rate_window::RateWindow;
-use crate::records::Spike;
 use crate::rows::RowWord;
+use ephapse_engine::records::Spike;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };

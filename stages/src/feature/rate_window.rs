@@ -3,7 +3,7 @@
 //! Bin `b` covers the frames `base + b * bin_frames ..= base + (b + 1) * bin_frames - 1`; `base` is the first frame after the start, a gap or a seam.
 //! A bin is complete when time has passed its last frame, whether or not anything was in it.
 
-use crate::records::Spike;
+use ephapse_engine::records::Spike;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The shape of a window.

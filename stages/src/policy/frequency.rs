@@ -6,7 +6,7 @@
 //! seam does not forget what was commanded, for the stimulator has not.
 //!
 //! **Shapes and units.** `time x output` of any number format in, of which the first output counts, in its own unit;
-//! [`command`](crate::records::Command) records out, one block (often empty) for every input block. `code` 1, `values[0]` the frequency in Hz,
+//! [`command`](ephapse_engine::records::Command) records out, one block (often empty) for every input block. `code` 1, `values[0]` the frequency in Hz,
 //! `target` from the parameter, `tick` that of the activation, `first_frame` and `last_frame` those of the row ([`rows`](crate::rows)); `age` is 0
 //! until the command is handed on.
 //!
@@ -14,8 +14,8 @@
 //! `time x output` of numbers.
 
 use crate::numbers::Numbers;
-use crate::records::Command;
 use crate::rows::window_of_row;
+use ephapse_engine::records::Command;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };

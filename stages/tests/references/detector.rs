@@ -1,12 +1,12 @@
 //! The detector against crossings and noise that NumPy and SciPy found in real recordings.
 
 use crate::files::{array, counts, mcs_microvolts, shared};
+use ephapse_engine::records::Spike;
 use ephapse_stages::detect::crossings::{Crossings, Polarity, SpikeBlock};
 use ephapse_stages::detect::detector::{Detector, Noise};
 use ephapse_stages::detect::noise::Schedule;
 use ephapse_stages::filter::cascade::Cascade;
 use ephapse_stages::filter::design::{Band, butterworth};
-use ephapse_stages::records::Spike;
 use std::ops::Range;
 use zerocopy::IntoBytes;
 
