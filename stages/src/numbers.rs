@@ -75,8 +75,8 @@ impl Numbers {
         Ok(numbers)
     }
 
-    /// The `f64` type of what [`Numbers::physical`] gives: shape, labels and positions of `input`; `uV` with its SI scale
-    /// for volts, else `input`'s own unit and scale.
+    /// The `f64` type of what [`Numbers::physical`] gives: shape, labels and positions of `input`; `uV` with its SI
+    /// scale for volts, else `input`'s own unit and scale.
     pub fn physical_type(input: &StreamType) -> StreamType {
         let mut output = input.clone();
         output.dtype = Dtype::F64;
@@ -105,8 +105,8 @@ impl Numbers {
     /// Converts whole frames; returns the `f64` written at the start of `out`, frame after frame.
     ///
     /// # Panics
-    /// If `out` is shorter than the payload has numbers, or the payload is no whole number of them: both are compared when
-    /// the stage is prepared.
+    /// If `out` is shorter than the payload has numbers, or the payload is no whole number of them: both are compared
+    /// when the stage is prepared.
     pub fn convert<'a>(&self, payload: &[u8], out: &'a mut [f64]) -> &'a mut [f64] {
         match self.dtype {
             Dtype::I8 => self.fill::<i8>(payload, out, f64::from),

@@ -1,8 +1,8 @@
 //! Which source frames a row of a feature or decision block was computed from.
 //!
-//! A row of `feature.rate` covers a window of frames; the next row's window lies one *step* later. The header of a block speaks of
-//! the whole block: `origin_first` is the first frame of the first row's window, `origin_frame` the last frame of the last row's.
-//! The header's `user` word says the rest:
+//! A row of `feature.rate` covers a window of frames; the next row's window lies one *step* later. The header of a
+//! block speaks of the whole block: `origin_first` is the first frame of the first row's window, `origin_frame` the
+//! last frame of the last row's. The header's `user` word says the rest:
 //!
 //! ```text
 //! bits  0..32  step: frames of the pacing source from one row to the next; 0 if the maker does not say
@@ -39,8 +39,8 @@ impl RowWord {
 
 /// First and last source frame of row `row`'s window. Without a step every row stands for the whole block.
 ///
-/// The windows of rows that the header counts as settling, and of the first row after them, begin where the block's first begins:
-/// they are still growing.
+/// The windows of rows that the header counts as settling, and of the first row after them, begin where the block's
+/// first begins: they are still growing.
 pub fn window_of_row(header: &SlotHeader, row: usize) -> (u64, u64) {
     let step = u64::from(RowWord::from_user(header.user).step_frames);
     let rows = u64::from(header.valid);

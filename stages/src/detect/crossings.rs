@@ -1,8 +1,8 @@
 //! Threshold crossings with a dead time.
 //!
-//! Sample `i` of a channel crosses the threshold `t > 0` downwards if `y[i] < -t` and `y[i-1] >= -t`, upwards if `y[i] > t` and
-//! `y[i-1] <= t`. A crossing is accepted if at least `dead` frames have passed since the channel's last accepted one, of
-//! either direction. After a reset there is no `y[i-1]`: the first sample cannot cross.
+//! Sample `i` of a channel crosses the threshold `t > 0` downwards if `y[i] < -t` and `y[i-1] >= -t`, upwards if `y[i]
+//! > t` and `y[i-1] <= t`. A crossing is accepted if at least `dead` frames have passed since the channel's last
+//! accepted one, of either direction. After a reset there is no `y[i-1]`: the first sample cannot cross.
 
 use ephapse_engine::records::Spike;
 use schemars::JsonSchema;
@@ -93,8 +93,9 @@ pub struct Crossings {
 const GROUP: usize = 16;
 
 impl Crossings {
-    /// Finds the crossings in whole frames (`time x channel`), the first of which is number `first_frame`; in order of frame,
-    /// then channel. `thresholds`: one positive number per channel, infinite for a channel that is not looked at.
+    /// Finds the crossings in whole frames (`time x channel`), the first of which is number `first_frame`; in order of
+    /// frame, then channel. `thresholds`: one positive number per channel, infinite for a channel that is not looked
+    /// at.
     pub fn scan(
         &self,
         thresholds: &[f64],

@@ -1,10 +1,10 @@
 //! The detector: noise estimate and crossings over a stream of blocks, its memory in bytes that survive a restart.
 //!
-//! State (two flipped copies): settled frames seen, visits made to the samples ([`median`](super::median)), whether there is an estimate;
-//! then per channel the newest sample, the frame of the last accepted crossing, sigma, and the sigma being computed.
-//! Append region: the absolute values of the samples collected, channel after channel (`channels x window` f64 per buffer).
-//! A block that is run again after a kill writes the same values to the same places, and the selection's scratch memory
-//! is made again from them; so the spikes are those of a run without the kill.
+//! State (two flipped copies): settled frames seen, visits made to the samples ([`median`](super::median)), whether
+//! there is an estimate; then per channel the newest sample, the frame of the last accepted crossing, sigma, and the
+//! sigma being computed. Append region: the absolute values of the samples collected, channel after channel (`channels
+//! x window` f64 per buffer). A block that is run again after a kill writes the same values to the same places, and the
+//! selection's scratch memory is made again from them; so the spikes are those of a run without the kill.
 
 use super::crossings::{Crossings, Memory, SpikeBlock};
 use super::median::SpreadMedian;
@@ -57,7 +57,8 @@ struct Parts<'a> {
 }
 
 impl Detector {
-    /// A detector for `channels` channels: threshold `k * sigma`. Allocates scratch memory of 16 bytes per sample of a window.
+    /// A detector for `channels` channels: threshold `k * sigma`. Allocates scratch memory of 16 bytes per sample of a
+    /// window.
     pub fn new(k: f64, crossings: Crossings, noise: Noise, channels: usize) -> Self {
         let median = match &noise {
             Noise::Given(_) => None,
@@ -104,8 +105,8 @@ impl Detector {
         }
     }
 
-    /// After a start, a gap or a seam: forgets newest samples and dead times, so that none of them makes a spike. What was
-    /// measured of the noise stays, and a measurement under way goes on.
+    /// After a start, a gap or a seam: forgets newest samples and dead times, so that none of them makes a spike. What
+    /// was measured of the noise stays, and a measurement under way goes on.
     pub fn reset(&self, state: &mut [u8]) {
         let mut parts = Self::parts(self.channels, state);
         parts.memory.reset();
@@ -121,8 +122,8 @@ impl Detector {
         (parts.head.has_sigma == 1).then_some(parts.sigma)
     }
 
-    /// Finds the spikes of a block of whole frames (`time x channel`), the first of which is number `first_frame`. The first
-    /// `settling` frames are remembered and otherwise ignored.
+    /// Finds the spikes of a block of whole frames (`time x channel`), the first of which is number `first_frame`. The
+    /// first `settling` frames are remembered and otherwise ignored.
     ///
     /// # Panics
     /// If `state` or `append` are not of the sizes this detector has asked for.

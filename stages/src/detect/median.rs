@@ -1,15 +1,17 @@
 //! The exact median of many channels, computed a little at a time.
 //!
-//! The samples are non-negative f64, so their bit patterns are ordered as they are. Each channel's two middle values are found by
-//! radix selection on the 63 bits below the sign, in six passes: count the values of a digit among the samples that share
-//! the digits chosen so far, choose the digit in which the middle lies, go on with the samples that have it.
+//! The samples are non-negative f64, so their bit patterns are ordered as they are. Each channel's two middle values
+//! are found by radix selection on the 63 bits below the sign, in six passes: count the values of a digit among the
+//! samples that share the digits chosen so far, choose the digit in which the middle lies, go on with the samples that
+//! have it.
 //!
-//! Work is counted in *visits*: `channels * 6 * n` of them, in the order channel, pass, sample. A pass over fewer samples
-//! leaves the rest of its visits free, so how much is done by a given visit does not depend on the data, and a caller
-//! who spreads visits over frames ends at the same frame whatever the block size.
+//! Work is counted in *visits*: `channels * 6 * n` of them, in the order channel, pass, sample. A pass over fewer
+//! samples leaves the rest of its visits free, so how much is done by a given visit does not depend on the data, and a
+//! caller who spreads visits over frames ends at the same frame whatever the block size.
 //!
 //! Everything in here is scratch: what must survive a restart is the number of visits made and the medians found. A
-//! [`SpreadMedian`] that was not the one to make the last visit (its process is new) repeats the current channel's first.
+//! [`SpreadMedian`] that was not the one to make the last visit (its process is new) repeats the current channel's
+//! first.
 
 /// Bits of the digits, most significant first: 63 in all. The first is the exponent.
 const WIDTHS: [u32; 6] = [11, 11, 11, 10, 10, 10];
@@ -83,8 +85,8 @@ impl SpreadMedian {
         self.channels * PASSES * self.samples
     }
 
-    /// Makes visits until `to` have been made. `progress` is the number made before and is updated; `samples` holds the bits of
-    /// the samples, channel after channel; `medians[c]` is written when channel c's last visit has been made.
+    /// Makes visits until `to` have been made. `progress` is the number made before and is updated; `samples` holds the
+    /// bits of the samples, channel after channel; `medians[c]` is written when channel c's last visit has been made.
     ///
     /// The median is numpy's: the middle value, or the mean of the two middle values.
     pub fn advance(&mut self, progress: &mut u64, to: u64, samples: &[u64], medians: &mut [f64]) {

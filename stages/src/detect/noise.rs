@@ -1,8 +1,8 @@
 //! When noise is measured, when its median is computed, and from which frame on it counts.
 //!
-//! Time is counted in *settled* frames. After `skip` of them a window of `n` frames is collected; its median is computed during
-//! the `n / 4` frames that follow, and counts from the next frame on. A running estimate goes on: window after window is
-//! collected into one of two buffers while the median of the one before is computed.
+//! Time is counted in *settled* frames. After `skip` of them a window of `n` frames is collected; its median is
+//! computed during the `n / 4` frames that follow, and counts from the next frame on. A running estimate goes on:
+//! window after window is collected into one of two buffers while the median of the one before is computed.
 
 /// The plan of a noise estimate.
 #[derive(Clone, Copy, Debug)]

@@ -1,27 +1,30 @@
 //! `detect.threshold`: spikes where the signal crosses k times its noise.
 //!
-//! **Mathematics.** `sigma = median(|y|) / 0.6745` per channel (for Gaussian noise the standard deviation, and spikes hardly move it), with
-//! numpy's median; threshold `k * sigma`; crossings and dead time as in [`crossings`](super::crossings). `noise` says where sigma comes
-//! from:
+//! **Mathematics.** `sigma = median(|y|) / 0.6745` per channel (for Gaussian noise the standard deviation, and spikes
+//! hardly move it), with numpy's median; threshold `k * sigma`; crossings and dead time as in
+//! [`crossings`](super::crossings). `noise` says where sigma comes from:
 //!
-//! - `calibrate`: the first `calibrate_s` seconds of settled signal (after `calibrate_skip_s`), then frozen. The exact median is computed during
-//!   the quarter of that time that follows; detection begins with the next frame. A gap or seam does not undo it.
+//! - `calibrate`: the first `calibrate_s` seconds of settled signal (after `calibrate_skip_s`), then frozen. The exact
+//!   median is computed during the quarter of that time that follows; detection begins with the next frame. A gap or
+//!   seam does not undo it.
 //! - `running`: the same over successive windows of `calibrate_s`; each counts until the next is computed.
 //! - `given`: `sigma`, in the input's unit.
 //!
-//! A channel whose sigma is 0 (not connected) is not looked at. Frames that the input's header calls settling are ignored.
+//! A channel whose sigma is 0 (not connected) is not looked at. Frames that the input's header calls settling are
+//! ignored.
 //!
-//! **Shapes and units.** `time x channel` of any number format in; [`spike`](ephapse_engine::records::Spike) records out, one block (often empty) for every
-//! input block, ordered by frame, then channel. `frame` is the input stream's frame number of the first sample beyond the
-//! threshold, `amplitude` the value of that sample in the input's unit (waiting for the trough would delay the spike), `width`
-//! is 0. What does not fit in a block of `max_spikes_per_block` is lost and counted: the header's `user` word is the number of
-//! spikes lost in this block. The stream's type carries the input's rate and channel axis ([conventions](crate)).
+//! **Shapes and units.** `time x channel` of any number format in; [`spike`](ephapse_engine::records::Spike) records
+//! out, one block (often empty) for every input block, ordered by frame, then channel. `frame` is the input stream's
+//! frame number of the first sample beyond the threshold, `amplitude` the value of that sample in the input's unit
+//! (waiting for the trough would delay the spike), `width` is 0. What does not fit in a block of `max_spikes_per_block`
+//! is lost and counted: the header's `user` word is the number of spikes lost in this block. The stream's type carries
+//! the input's rate and channel axis ([conventions](crate)).
 //!
-//! **Memory.** `channels * calibrate_s * rate * 8` bytes of append-only state (twice that if running), and 16 bytes per sample of
-//! one channel's window as scratch.
+//! **Memory.** `channels * calibrate_s * rate * 8` bytes of append-only state (twice that if running), and 16 bytes per
+//! sample of one channel's window as scratch.
 //!
-//! **Errors** (at `describe`): parameters out of range, `sigma` missing, superfluous or of the wrong length, an input that is not
-//! `time x channel` of numbers or has no rate.
+//! **Errors** (at `describe`): parameters out of range, `sigma` missing, superfluous or of the wrong length, an input
+//! that is not `time x channel` of numbers or has no rate.
 
 use super::crossings::{Crossings, Polarity, SpikeBlock};
 use super::detector::{Detector, Noise};

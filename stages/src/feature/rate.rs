@@ -1,15 +1,18 @@
 //! `feature.rate`: how often each channel fires.
 //!
-//! **Mathematics.** Time is divided into bins of `bin_ms` (rounded to whole frames), aligned to the first frame after the start, a gap or a seam.
-//! When a bin is complete, each channel's rate is the number of its spikes in the newest `bins` bins, divided by their duration.
-//! While fewer bins have passed, those that are missing count as empty, and the row is counted in the header's `settling`.
+//! **Mathematics.** Time is divided into bins of `bin_ms` (rounded to whole frames), aligned to the first frame after
+//! the start, a gap or a seam. When a bin is complete, each channel's rate is the number of its spikes in the newest
+//! `bins` bins, divided by their duration. While fewer bins have passed, those that are missing count as empty, and the
+//! row is counted in the header's `settling`.
 //!
-//! **Shapes and units.** `spike` records in; `time x channel` `f64` in Hz out, at most `max_bins_per_block` rows in a block and one block (often
-//! empty) for every input block. Rows come at the rate of the bins. `origin_first`, `origin_frame` and `user` of the header say which frames
-//! they were computed from ([`rows`](crate::rows)); rows that did not fit are lost and counted there. How far time has come is
-//! the input header's `origin_frame`, so spikes must count the frames of the pacing source (no resampling in between).
+//! **Shapes and units.** `spike` records in; `time x channel` `f64` in Hz out, at most `max_bins_per_block` rows in a
+//! block and one block (often empty) for every input block. Rows come at the rate of the bins. `origin_first`,
+//! `origin_frame` and `user` of the header say which frames they were computed from ([`rows`](crate::rows)); rows that
+//! did not fit are lost and counted there. How far time has come is the input header's `origin_frame`, so spikes must
+//! count the frames of the pacing source (no resampling in between).
 //!
-//! **Errors** (at `describe`): an input that is not spikes or does not carry the rate and the channels of its frames; parameters out of range.
+//! **Errors** (at `describe`): an input that is not spikes or does not carry the rate and the channels of its frames;
+//! parameters out of range.
 
 use super::rate_window::RateWindow;
 use crate::rows::RowWord;

@@ -1,7 +1,8 @@
 //! Spike counts per channel in bins, and their rate over a window of bins.
 //!
-//! Bin `b` covers the frames `base + b * bin_frames ..= base + (b + 1) * bin_frames - 1`; `base` is the first frame after the start, a gap or a seam.
-//! A bin is complete when time has passed its last frame, whether or not anything was in it.
+//! Bin `b` covers the frames `base + b * bin_frames ..= base + (b + 1) * bin_frames - 1`; `base` is the first frame
+//! after the start, a gap or a seam. A bin is complete when time has passed its last frame, whether or not anything was
+//! in it.
 
 use ephapse_engine::records::Spike;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -51,8 +52,9 @@ impl RateWindow {
         size_of::<Head>() + ((self.bins + 1) * self.channels * 4).next_multiple_of(8)
     }
 
-    /// Takes the spikes of a block (in order of frame) that stands for the frames `first_frame..=last_frame`, and writes a row of
-    /// `channels` rates in Hz for each bin that this completes: spikes in the newest `bins` bins divided by their duration.
+    /// Takes the spikes of a block (in order of frame) that stands for the frames `first_frame..=last_frame`, and
+    /// writes a row of `channels` rates in Hz for each bin that this completes: spikes in the newest `bins` bins
+    /// divided by their duration.
     ///
     /// # Panics
     /// If `state` is not [`RateWindow::state_bytes`] long and 8-byte aligned.

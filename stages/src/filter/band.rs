@@ -4,11 +4,11 @@
 //! `butter(n, [low_hz, high_hz], btype, fs, output='sos')`, or given coefficients; causal, zero initial state, run as
 //! [`cascade`](super::cascade) says. Bit for bit independent of block size.
 //!
-//! **Shapes and units.** `time x channel` of any number format in, the same shape in `f64` out. A stream whose SI unit is V
-//! becomes microvolts; any other keeps its unit.
+//! **Shapes and units.** `time x channel` of any number format in, the same shape in `f64` out. A stream whose SI unit
+//! is V becomes microvolts; any other keeps its unit.
 //!
-//! **Errors** (at `describe`): edges that are missing, not ascending, or not below half the input's rate; unstable or malformed
-//! `sos` rows; an input that is not `time x channel` of numbers or has no rate.
+//! **Errors** (at `describe`): edges that are missing, not ascending, or not below half the input's rate; unstable or
+//! malformed `sos` rows; an input that is not `time x channel` of numbers or has no rate.
 
 use super::cascade::Cascade;
 use super::design::{

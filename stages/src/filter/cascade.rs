@@ -15,8 +15,8 @@ use zerocopy::FromBytes;
 
 /// State is looked over once in this many frames, counted from the last reset (so block size plays no part).
 const LOOK_EVERY: u64 = 256;
-/// State below this is set to zero: 140 decades below anything measurable, and 150 above the denormal numbers into which
-/// silence would otherwise decay and in which arithmetic is a hundred times slower.
+/// State below this is set to zero: 140 decades below anything measurable, and 150 above the denormal numbers into
+/// which silence would otherwise decay and in which arithmetic is a hundred times slower.
 const TINY: f64 = 1e-150;
 /// State above this (or infinite, or NaN) is set to zero: a channel recovers from a NaN in its input.
 const HUGE: f64 = 1e150;
@@ -38,8 +38,8 @@ impl Cascade {
         Cascade { sections, channels }
     }
 
-    /// Bytes of state: frames since the reset (u64), then per section z0 of every channel and z1 of every channel (f64).
-    /// All zero is the initial state.
+    /// Bytes of state: frames since the reset (u64), then per section z0 of every channel and z1 of every channel
+    /// (f64). All zero is the initial state.
     pub fn state_bytes(&self) -> usize {
         8 + self.sections.len() * 2 * self.channels * 8
     }

@@ -108,7 +108,8 @@ pub fn butterworth(
 /// Sections from rows `[b0, b1, b2, a0, a1, a2]`, as SciPy's `sos` arrays have them.
 ///
 /// # Errors
-/// No rows or more than 16, a row that is not six finite numbers, a0 other than 1, a pole on or outside the unit circle.
+/// No rows or more than 16, a row that is not six finite numbers, a0 other than 1, a pole on or outside the unit
+/// circle.
 pub fn from_rows(rows: &[Vec<f64>]) -> Result<Vec<Section>, StageError> {
     let wrong = |why: String| Err(StageError::parameter("sos", why));
     if rows.is_empty() || rows.len() > 2 * MAX_ORDER as usize {
@@ -208,8 +209,8 @@ pub fn group_delay_frames(sections: &[Section], hz: f64, rate_hz: f64) -> f64 {
 
 /// The frequency at which a filter's delay is quoted: the geometric centre of the band it passes.
 ///
-/// For [`Band::Pass`] that is between the edges, for [`Band::Stop`] between the upper edge and half the rate (inside the
-/// stopped band a delay has no meaning). Without edges, where the gain is greatest on a grid of 1024 frequencies.
+/// For [`Band::Pass`] that is between the edges, for [`Band::Stop`] between the upper edge and half the rate (inside
+/// the stopped band a delay has no meaning). Without edges, where the gain is greatest on a grid of 1024 frequencies.
 pub fn centre_hz(sections: &[Section], band: Band, edges: Option<(f64, f64)>, rate_hz: f64) -> f64 {
     match (band, edges) {
         (Band::Pass, Some((low, high))) => (low * high).sqrt(),

@@ -1,9 +1,9 @@
 //! `filter.moving_average`: the smallest filter with memory, and the example of how a stage is written.
 //!
-//! **Mathematics.** `y[i] = (x[i] + x[i-1] + ... + x[i-n+1]) / n` per channel, `n = frames`; after a reset, while fewer frames have been
-//! seen, the mean of those. **Shapes and units.** `time x channel` of any number format in, `f64` of the same shape and of
-//! the units of [`Numbers::physical`] out. **Errors.** `frames` outside 1 to 100,000, an input that is not
-//! `time x channel` of numbers.
+//! **Mathematics.** `y[i] = (x[i] + x[i-1] + ... + x[i-n+1]) / n` per channel, `n = frames`; after a reset, while fewer
+//! frames have been seen, the mean of those. **Shapes and units.** `time x channel` of any number format in, `f64` of
+//! the same shape and of the units of [`Numbers::physical`] out. **Errors.** `frames` outside 1 to 1000, an input that
+//! is not `time x channel` of numbers.
 
 use crate::numbers::Numbers;
 use ephapse_engine::stage::{
@@ -17,8 +17,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MovingAverageParams {
-    /// Frames averaged, 1 to 100,000.
-    #[schemars(range(min = 1, max = 100_000))]
+    /// Frames averaged, 1 to 1000: they are state, which is copied in every activation.
+    #[schemars(range(min = 1, max = 1000))]
     pub frames: u32,
 }
 
@@ -45,10 +45,10 @@ impl Stage for MovingAverage {
     ) -> Result<Described, StageError> {
         let channels = Numbers::physical("frames", inputs[0].1)?.channels();
         let length = params.frames as usize;
-        if !(1..=100_000).contains(&length) {
+        if !(1..=1000).contains(&length) {
             return Err(StageError::parameter(
                 "frames",
-                format!("{length} is outside 1 to 100000"),
+                format!("{length} is outside 1 to 1000"),
             ));
         }
         Ok(Described {
@@ -98,7 +98,8 @@ impl Stage for MovingAverage {
     }
 }
 
-/// Replaces frames by their moving average. `state`: frames seen (exact in f64), sums, ring of the newest `length` frames.
+/// Replaces frames by their moving average. `state`: frames seen (exact in f64), sums, ring of the newest `length`
+/// frames.
 fn average(state: &mut [f64], channels: usize, length: usize, frames: &mut [f64]) {
     let (seen, rest) = state.split_at_mut(1);
     let (sum, ring) = rest.split_at_mut(channels);

@@ -1,17 +1,17 @@
 //! `policy.frequency`: the higher the decision, the higher the rung of a table of stimulation frequencies.
 //!
-//! **Mathematics.** The frequency is that of the highest threshold in `table_hz` that the decision reaches; below the first, or if the
-//! decision is not a number, it is 0 (off). A command is given when the frequency differs from the one commanded last; before
-//! the first command that is 0, so an input of zeros gives none. Rows that their header calls settling are passed over. A gap or
-//! seam does not forget what was commanded, for the stimulator has not.
+//! **Mathematics.** The frequency is that of the highest threshold in `table_hz` that the decision reaches; below the
+//! first, or if the decision is not a number, it is 0 (off). A command is given when the frequency differs from the one
+//! commanded last; before the first command that is 0, so an input of zeros gives none. Rows that their header calls
+//! settling are passed over. A gap or seam does not forget what was commanded, for the stimulator has not.
 //!
 //! **Shapes and units.** `time x output` of any number format in, of which the first output counts, in its own unit;
-//! [`command`](ephapse_engine::records::Command) records out, one block (often empty) for every input block. `code` 1, `values[0]` the frequency in Hz,
-//! `target` from the parameter, `tick` that of the activation, `first_frame` and `last_frame` those of the row ([`rows`](crate::rows)); `age` is 0
-//! until the command is handed on.
+//! [`command`](ephapse_engine::records::Command) records out, one block (often empty) for every input block. `code` 1,
+//! `values[0]` the frequency in Hz, `target` from the parameter, `tick` that of the activation, `first_frame` and
+//! `last_frame` those of the row ([`rows`](crate::rows)); `age` is 0 until the command is handed on.
 //!
-//! **Errors** (at `describe`): a table that is empty, not ascending, or holds a frequency that is negative or not finite; an input that is not
-//! `time x output` of numbers.
+//! **Errors** (at `describe`): a table that is empty, not ascending, or holds a frequency that is negative or not
+//! finite; an input that is not `time x output` of numbers.
 
 use crate::numbers::Numbers;
 use crate::rows::window_of_row;

@@ -1,14 +1,15 @@
 //! `readout.linear`: a decision as a weighted sum of features.
 //!
-//! **Mathematics.** `y = W x + b` for every row `x` of features. `weights = "population"` is the mean over all channels, in their unit; else it
-//! is the path of a JSON file `{"weights": [[...], ...], "bias": [...], "labels": [...]}` with one row of weights, one bias and one label per output
-//! (bias and labels may be absent).
+//! **Mathematics.** `y = W x + b` for every row `x` of features. `weights = "population"` is the mean over all
+//! channels, in their unit; else it is the path of a JSON file `{"weights": [[...], ...], "bias": [...], "labels":
+//! [...]}` with one row of weights, one bias and one label per output (bias and labels may be absent).
 //!
-//! **Shapes and units.** `time x channel` of any number format (the stored numbers) in; `time x output` in `f64` out, as many rows as came in; the unit is
-//! the input's for the population, none for weights from a file. Which frames a row stands for is passed on ([`rows`](crate::rows)).
+//! **Shapes and units.** `time x channel` of any number format (the stored numbers) in; `time x output` in `f64` out,
+//! as many rows as came in; the unit is the input's for the population, none for weights from a file. Which frames a
+//! row stands for is passed on ([`rows`](crate::rows)).
 //!
-//! **Errors** (at `describe`): a file that cannot be read or does not fit the input's channels; an input that is not `time x channel` of
-//! numbers.
+//! **Errors** (at `describe`): a file that cannot be read or does not fit the input's channels; an input that is not
+//! `time x channel` of numbers.
 
 use super::weights::Weights;
 use crate::numbers::Numbers;

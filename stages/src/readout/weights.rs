@@ -39,11 +39,12 @@ impl Weights {
         }
     }
 
-    /// Reads a JSON file `{"weights": [[...], ...], "bias": [...], "labels": [...]}` for `channels` channels: one row of weights, one
-    /// bias and one label per output; bias and labels may be absent.
+    /// Reads a JSON file `{"weights": [[...], ...], "bias": [...], "labels": [...]}` for `channels` channels: one row
+    /// of weights, one bias and one label per output; bias and labels may be absent.
     ///
     /// # Errors
-    /// A file that cannot be read, is not of that form, holds numbers that are not finite, or does not fit the channels.
+    /// A file that cannot be read, is not of that form, holds numbers that are not finite, or does not fit the
+    /// channels.
     pub fn read(path: &str, channels: usize) -> Result<Self, StageError> {
         let wrong = |why: String| StageError::resource(path, why);
         let text = std::fs::read_to_string(path).map_err(|error| {
