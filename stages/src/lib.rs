@@ -8,7 +8,7 @@
 //! - **Physical units.** A filter turns the stored numbers of a stream whose `si_unit` is `V` into microvolts
 //!   (`stored * (scale * 1e6) + offset * 1e6`); other streams keep their unit. See [`numbers`].
 //! - **Records that speak of frames.** The type of a `spike` stream carries the rate of the frames that
-//!   [`Spike::frame`](records::Spike) counts, and a second axis `channel` with the electrodes' labels. The
+//!   [`Spike::frame`](ephapse_engine::records::Spike) counts, and a second axis `channel` with the electrodes' labels. The
 //!   records themselves are laid out as their layout says; the axis is information.
 //! - **Rows of windows.** Feature and decision streams have one row per *step* (a bin of `feature.rate`); the word
 //!   `header.user` of each of their blocks says how far apart the rows are. See [`rows`].

@@ -1,7 +1,7 @@
 //! Threshold crossings with a dead time.
 //!
-//! Sample `i` of a channel crosses the threshold `t > 0` downwards if `y[i] < -t` and `y[i-1] >= -t`, upwards if `y[i]
-//! > t` and `y[i-1] <= t`. A crossing is accepted if at least `dead` frames have passed since the channel's last
+//! Sample `i` of a channel crosses the threshold `t > 0` downwards if `y[i] < -t` and `y[i-1] >= -t`, upwards if
+//! `y[i] > t` and `y[i-1] <= t`. A crossing is accepted if at least `dead` frames have passed since the channel's last
 //! accepted one, of either direction. After a reset there is no `y[i-1]`: the first sample cannot cross.
 
 use ephapse_engine::records::Spike;

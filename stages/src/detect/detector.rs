@@ -2,8 +2,8 @@
 //!
 //! State (two flipped copies): settled frames seen, visits made to the samples ([`median`](super::median)), whether
 //! there is an estimate; then per channel the newest sample, the frame of the last accepted crossing, sigma, and the
-//! sigma being computed. Append region: the absolute values of the samples collected, channel after channel (`channels
-//! x window` f64 per buffer). A block that is run again after a kill writes the same values to the same places, and the
+//! sigma being computed. Append region: the absolute values of the samples collected, channel after channel
+//! (`channels x window` f64 per buffer). A block that is run again after a kill writes the same values to the same places, and the
 //! selection's scratch memory is made again from them; so the spikes are those of a run without the kill.
 
 use super::crossings::{Crossings, Memory, SpikeBlock};
@@ -52,7 +52,7 @@ struct Parts<'a> {
     head: &'a mut Head,
     memory: Memory<'a>,
     sigma: &'a mut [f64],
-    /// Sigma, or before the last visit whatever was there: the medians being computed.
+    /// The medians being computed, divided into sigmas when all are.
     next: &'a mut [f64],
 }
 
@@ -382,7 +382,7 @@ mod tests {
                 let block = &signal[first * CHANNELS..][..cut * CHANNELS];
                 let settling = settling.saturating_sub(first);
                 if killed {
-                    // Killed before the flip: the state is the old one, the append region may hold anything the block wrote.
+                    // Killed before the flip: the state is the old one, the append region what the block has made of it.
                     let (state, spikes) = (pieces.state.clone(), pieces.spikes.clone());
                     pieces.block(first, settling, block);
                     (pieces.state, pieces.spikes) = (state, spikes);

@@ -1,8 +1,8 @@
 //! `readout.linear`: a decision as a weighted sum of features.
 //!
 //! **Mathematics.** `y = W x + b` for every row `x` of features. `weights = "population"` is the mean over all
-//! channels, in their unit; else it is the path of a JSON file `{"weights": [[...], ...], "bias": [...], "labels":
-//! [...]}` with one row of weights, one bias and one label per output (bias and labels may be absent).
+//! channels, in their unit; else it is the path of a JSON file
+//! `{"weights": [[...], ...], "bias": [...], "labels": [...]}` with one row of weights, one bias and one label per output (bias and labels may be absent).
 //!
 //! **Shapes and units.** `time x channel` of any number format (the stored numbers) in; `time x output` in `f64` out,
 //! as many rows as came in; the unit is the input's for the population, none for weights from a file. Which frames a
