@@ -1,0 +1,5 @@
+//! Policies: from a decision to a stimulation command.
+
+mod frequency;
+
+pub use frequency::{Frequency, FrequencyParams, FrequencyTable};

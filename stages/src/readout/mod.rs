@@ -1,0 +1,6 @@
+//! Readouts: from features to a decision.
+
+mod linear;
+pub mod weights;
+
+pub use linear::{Linear, LinearParams};

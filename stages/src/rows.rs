@@ -1,0 +1,110 @@
+//! Which source frames a row of a feature or decision block was computed from.
+//!
+//! A row of `feature.rate` covers a window of frames; the next row's window lies one *step* later. The header of a
+//! block speaks of the whole block: `origin_first` is the first frame of the first row's window, `origin_frame` the
+//! last frame of the last row's. The header's `user` word says the rest:
+//!
+//! ```text
+//! bits  0..32  step: frames of the pacing source from one row to the next; 0 if the maker does not say
+//! bits 32..64  rows dropped in this block because it was full
+//! ```
+//!
+//! A stage that turns rows into rows one by one (`readout.linear`) passes the word on. Read by `policy.frequency`.
+
+use ephapse_engine::abi::SlotHeader;
+
+/// What the `user` word of a block of rows says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowWord {
+    /// Frames of the pacing source from one row to the next; 0 if unknown.
+    pub step_frames: u32,
+    /// Rows that did not fit into the block.
+    pub dropped: u32,
+}
+
+impl RowWord {
+    /// As stored in the header.
+    pub fn to_user(self) -> u64 {
+        u64::from(self.step_frames) | u64::from(self.dropped) << 32
+    }
+
+    /// From the header.
+    pub fn from_user(user: u64) -> Self {
+        RowWord {
+            step_frames: user as u32,
+            dropped: (user >> 32) as u32,
+        }
+    }
+}
+
+/// First and last source frame of row `row`'s window. Without a step every row stands for the whole block.
+///
+/// The windows of rows that the header counts as settling, and of the first row after them, begin where the block's
+/// first begins: they are still growing.
+pub fn window_of_row(header: &SlotHeader, row: usize) -> (u64, u64) {
+    let step = u64::from(RowWord::from_user(header.user).step_frames);
+    let rows = u64::from(header.valid);
+    let after = rows.saturating_sub(1 + row as u64).saturating_mul(step);
+    let grown = (row as u64).saturating_sub(u64::from(header.settling));
+    let before = grown.saturating_mul(step);
+    if step == 0 {
+        return (header.origin_first, header.origin_frame);
+    }
+    (
+        header.origin_first.saturating_add(before),
+        header.origin_frame.saturating_sub(after),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_share_a_block_one_step_apart() {
+        let word = RowWord {
+            step_frames: 200,
+            dropped: 3,
+        };
+        assert_eq!(RowWord::from_user(word.to_user()), word);
+        let header = SlotHeader {
+            origin_first: 1000,
+            origin_frame: 3399,
+            valid: 3,
+            user: word.to_user(),
+            ..SlotHeader::default()
+        };
+        let windows: Vec<_> = (0..3).map(|r| window_of_row(&header, r)).collect();
+        assert_eq!(windows, [(1000, 2999), (1200, 3199), (1400, 3399)]);
+    }
+
+    #[test]
+    fn windows_that_still_grow_begin_together() {
+        let header = SlotHeader {
+            origin_first: 500,
+            origin_frame: 899,
+            valid: 3,
+            settling: 1,
+            user: RowWord {
+                step_frames: 100,
+                dropped: 0,
+            }
+            .to_user(),
+            ..SlotHeader::default()
+        };
+        let windows: Vec<_> = (0..3).map(|r| window_of_row(&header, r)).collect();
+        assert_eq!(windows, [(500, 699), (500, 799), (600, 899)]);
+    }
+
+    #[test]
+    fn without_a_step_every_row_stands_for_the_whole_block() {
+        let header = SlotHeader {
+            origin_first: 7,
+            origin_frame: 26,
+            valid: 2,
+            ..SlotHeader::default()
+        };
+        assert_eq!(window_of_row(&header, 0), (7, 26));
+        assert_eq!(window_of_row(&header, 1), (7, 26));
+    }
+}

@@ -1,0 +1,5 @@
+//! Filters and detector against what SciPy and NumPy made of real recordings.
+
+mod detector;
+mod files;
+mod filters;
