@@ -7,7 +7,12 @@ use hdrhistogram::Histogram;
 pub(super) const FINE: usize = 60;
 
 /// Mantissas of logarithmic edges, finest first; each list is part of the one before, so that fine bins merge into coarse.
-const DECADES: [&[u64]; 6] = [
+const DECADES: [&[u64]; 7] = [
+    &[
+        100, 105, 110, 115, 120, 127, 135, 142, 150, 160, 170, 185, 200, 210, 220, 235, 250, 260,
+        270, 285, 300, 325, 350, 375, 400, 425, 450, 475, 500, 550, 600, 650, 700, 750, 800, 850,
+        900, 950,
+    ],
     &[
         100, 110, 120, 135, 150, 170, 200, 220, 250, 270, 300, 350, 400, 450, 500, 600, 700, 800,
         900,

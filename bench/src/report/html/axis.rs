@@ -1,6 +1,7 @@
 //! Latency and count axes: linear or logarithmic, with round marks.
 
-use crate::report::units::{duration, thousands};
+use crate::report::contract::Bin;
+use crate::report::units::thousands;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
 
@@ -20,14 +21,26 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Latencies from `min` to `max` ns; from 0 if the span is narrow and `from_zero`.
-    pub(super) fn latency(min: u64, max: u64, from_zero: bool) -> Self {
+    /// Latencies from `min` to `max` ns; from 0 if the span is narrow.
+    pub(super) fn latency(min: u64, max: u64) -> Self {
         let min = min.max(1);
         let max = max.max(min + 1);
         if max / min >= WIDE {
-            Axis::logarithmic(min, max, round_duration)
+            Axis::logarithmic(min, max, mark_duration)
         } else {
-            Axis::linear(if from_zero { 0 } else { min }, max, round_duration)
+            Axis::linear(0, max, mark_duration)
+        }
+    }
+
+    /// Latencies over bins: logarithmic if the bins grow.
+    pub(super) fn over_bins(bins: &[Bin]) -> Self {
+        let width = |bin: &Bin| bin.to_ns - bin.from_ns;
+        let min = bins.first().map_or(0, |b| b.from_ns);
+        let max = bins.last().map_or(1, |b| b.to_ns);
+        if bins.windows(2).all(|w| width(&w[0]) == width(&w[1])) {
+            Axis::linear(min, max, mark_duration)
+        } else {
+            Axis::logarithmic(min.max(1), max, mark_duration)
         }
     }
 
@@ -99,6 +112,11 @@ impl Axis {
         at.max(self.from)
     }
 
+    /// True if equal ways along it are equal factors.
+    pub(super) fn is_logarithmic(&self) -> bool {
+        self.logarithmic
+    }
+
     /// The same axis with some room above its end.
     pub(super) fn with_room(mut self) -> Self {
         self.to += (self.to - self.from) * 0.03;
@@ -135,19 +153,14 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// `1 ms`, `1.5 ms`: a duration without the zeros a round number does not need.
-fn round_duration(ns: u64) -> String {
-    let text = duration(ns);
-    match text.split_once(' ') {
-        Some((number, unit)) if number.contains('.') => {
-            format!(
-                "{} {unit}",
-                number.trim_end_matches('0').trim_end_matches('.')
-            )
-        }
-        _ if ns == 0 => "0".to_owned(),
-        _ => text,
-    }
+/// `1 ms`, `1.045 ms`: as many digits as a mark has, for marks may lie closer than three digits tell apart.
+fn mark_duration(ns: u64) -> String {
+    let units = [("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1.0)];
+    let found = units.into_iter().find(|(_, size)| ns as f64 >= *size);
+    found.map_or_else(
+        || "0".to_owned(),
+        |(unit, size)| format!("{} {unit}", ns as f64 / size),
+    )
 }
 
 #[cfg(test)]
@@ -156,16 +169,16 @@ mod tests {
 
     #[test]
     fn wide_spans_are_logarithmic_and_narrow_ones_start_at_zero() {
-        let narrow = Axis::latency(1_000_000, 5_000_000, true);
+        let narrow = Axis::latency(1_000_000, 5_000_000);
         assert_eq!((narrow.from, narrow.at(2_000_000)), (0.0, 2_000_000.0));
-        let wide = Axis::latency(10_000, 30_000_000, true);
+        let wide = Axis::latency(10_000, 30_000_000);
         assert!((wide.at(1_000_000) - 6.0).abs() < 1e-12);
     }
 
     #[test]
     fn marks_are_round_and_lie_on_the_axis() {
         for (min, max) in [(1, 1), (0, 3), (999_000, 1_200_000), (10, 30_000_000_000)] {
-            let axis = Axis::latency(min, max, true);
+            let axis = Axis::latency(min, max);
             assert!(!axis.marks.is_empty(), "{min}..{max}");
             assert!(axis.marks.len() < 14, "{min}..{max}: {}", axis.marks.len());
             assert!(
@@ -174,7 +187,8 @@ mod tests {
                     .all(|(m, _)| *m >= axis.from && *m <= axis.to)
             );
         }
-        let axis = Axis::latency(1_000_000, 5_000_000, true);
+        assert_eq!(mark_duration(1_045_000), "1.045 ms");
+        let axis = Axis::latency(1_000_000, 5_000_000);
         let labels = axis.marks.iter().map(|(_, label)| label.as_str());
         assert_eq!(
             labels.collect::<Vec<_>>(),

@@ -69,7 +69,7 @@ fn draw(
         .into_iter()
         .chain(measured.hop.uncorrected.max_ns)
         .max();
-    let y = Axis::latency(lowest.unwrap_or(1), highest.unwrap_or(1), true);
+    let y = Axis::latency(lowest.unwrap_or(1), highest.unwrap_or(1));
     let count = f.count.max(measured.hop.uncorrected.count);
     let last = nines(100.0, count);
     let marks = (0..=last.floor() as u32).map(|n| (f64::from(n), nines_label(n)));

@@ -11,9 +11,8 @@ pub(super) fn figure(measured: &LoopReport) -> String {
     let bins = &measured.histogram;
     let sentence = bins.iter().max_by_key(|b| b.count).map_or_else(String::new, |most| {
         format!(
-            "Each bar counts the decisions whose latency fell into its range; each step of the vertical axis is a factor \
-             of ten, so the rare slow ones at the right are as visible as the many fast ones. The fullest bar, {} to {}, \
-             holds {} of {}.",
+            "Each bar counts the decisions whose latency fell into its range. The vertical axis is logarithmic, so that \
+                 the rare slow ones at the right show beside the many fast ones. The fullest bar, {} to {}, holds {} of {}.",
             duration(most.from_ns),
             duration(most.to_ns),
             thousands(most.count),
@@ -26,10 +25,7 @@ pub(super) fn figure(measured: &LoopReport) -> String {
 }
 
 fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, bins: &[Bin]) -> Result<(), PlotError> {
-    let (Some(first), Some(last)) = (bins.first(), bins.last()) else {
-        return Ok(());
-    };
-    let x = Axis::latency(first.from_ns, last.to_ns, false);
+    let x = Axis::over_bins(bins);
     let y = Axis::counts(bins.iter().map(|b| b.count).max().unwrap_or(1));
     let frame = Frame {
         x_title: "latency, corrected",

@@ -5,6 +5,7 @@ use super::plot::{self, Frame, MAX, P50, P99, PlotError};
 use crate::report::contract::{HopReport, Report};
 use crate::report::units::duration;
 use crate::report::why::{all_hops, hop_words};
+use ephapse_engine::outcome::HopKind;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -15,9 +16,7 @@ pub(super) fn figure(report: &Report) -> String {
     let hops = all_hops(report)
         .filter(|hop| hop.figures.count > 0)
         .collect::<Vec<_>>();
-    let own_work = hops
-        .iter()
-        .filter(|h| h.kind == ephapse_engine::outcome::HopKind::Run);
+    let own_work = hops.iter().filter(|h| h.kind == HopKind::Run);
     let longest = own_work
         .max_by_key(|hop| hop.figures.p99_ns)
         .map_or_else(String::new, |hop| {
@@ -27,14 +26,20 @@ pub(super) fn figure(report: &Report) -> String {
                 duration(hop.figures.p99_ns.unwrap_or(0))
             )
         });
+    let x = latencies(&hops);
+    let scale = if x.is_logarithmic() {
+        "; the axis is logarithmic"
+    } else {
+        ""
+    };
     let sentence = format!(
-        "Each bar ends at the hop's maximum; the darker parts end at its 99th percentile and its median. Each mark of the \
-         axis that is ten times the last is one step: a short coloured tail means a steady hop.{longest}"
+        "Blue ends at a hop's median, orange at its 99th percentile, red at its maximum{scale}. Little orange and red means \
+         a steady hop.{longest}"
     );
     let legend = [("p50", "to p50"), ("p99", "to p99"), ("max", "to max")];
     let height = 84 + ROW * u32::try_from(hops.len()).unwrap_or(1);
     plot::figure("Latency of every hop", &legend, &sentence, height, |area| {
-        draw(area, &hops)
+        draw(area, &hops, &x)
     })
 }
 
@@ -47,19 +52,18 @@ fn name(hop: &HopReport) -> String {
     }
 }
 
-fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, hops: &[&HopReport]) -> Result<(), PlotError> {
-    let lowest = hops
-        .iter()
-        .filter_map(|h| h.figures.p50_ns)
-        .min()
-        .unwrap_or(1);
-    let highest = hops
-        .iter()
-        .filter_map(|h| h.figures.max_ns)
-        .max()
-        .unwrap_or(1);
-    // Starts well below the lowest median, so that every bar has a length.
-    let x = Axis::latency((lowest / 3).max(1), highest, true);
+/// From well below the lowest median, so that every bar has a length, to the highest maximum.
+fn latencies(hops: &[&HopReport]) -> Axis {
+    let lowest = hops.iter().filter_map(|h| h.figures.p50_ns).min();
+    let highest = hops.iter().filter_map(|h| h.figures.max_ns).max();
+    Axis::latency((lowest.unwrap_or(1) / 3).max(1), highest.unwrap_or(1))
+}
+
+fn draw(
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    hops: &[&HopReport],
+    x: &Axis,
+) -> Result<(), PlotError> {
     let rows = hops.len() as f64;
     let middle = |i: usize| rows - i as f64 - 0.5;
     let names = hops
@@ -72,7 +76,7 @@ fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, hops: &[&HopReport]) -> Resul
         y_title: "",
         y_labels: 200,
     };
-    let mut chart = plot::chart(area, (&x, &y), &frame)?;
+    let mut chart = plot::chart(area, (x, &y), &frame)?;
     for (i, hop) in hops.iter().enumerate() {
         let f = &hop.figures;
         for (end, colour) in [(f.max_ns, MAX), (f.p99_ns, P99), (f.p50_ns, P50)] {

@@ -10,7 +10,7 @@ mod plot;
 mod tables;
 
 use super::contract::Report;
-use super::units::{duration, thousands};
+use super::units::{duration, thousands, to_the_second};
 use ephapse_engine::outcome::Verdict;
 use escape::escaped;
 use std::fmt::Write;
@@ -88,7 +88,7 @@ fn head(page: &mut String, report: &Report) {
         format_args!(
             "<p>Session <strong>{}</strong> {played}, started {}, ran {}, {}; ended by: {}.</p>\n</header>\n",
             escaped(&report.session),
-            escaped(&report.started),
+            escaped(&to_the_second(&report.started)),
             duration(report.duration_ns),
             tick,
             escaped(&report.ended_by)

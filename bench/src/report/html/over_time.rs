@@ -50,7 +50,7 @@ fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, seconds: &[&Second]) -> Resul
         .unwrap_or(1);
     let lowest = seconds.iter().filter_map(|s| s.figures.p50_ns).min();
     let highest = seconds.iter().filter_map(|s| s.figures.max_ns).max();
-    let y = Axis::latency(lowest.unwrap_or(1), highest.unwrap_or(1), true);
+    let y = Axis::latency(lowest.unwrap_or(1), highest.unwrap_or(1));
     let x = Axis::seconds(end_ns.div_ceil(1_000_000_000));
     let frame = Frame {
         x_title: "time since the start, s",

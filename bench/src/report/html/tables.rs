@@ -26,9 +26,14 @@ impl Cell {
 }
 
 fn table(page: &mut String, heads: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) {
+    let mut rows = rows.into_iter().peekable();
     page.push_str("<div class=\"scroll\"><table>\n<thead><tr>");
-    for head in heads {
-        push(page, format_args!("<th>{}</th>", escaped(head)));
+    for (i, head) in heads.iter().enumerate() {
+        let class = match rows.peek().and_then(|row| row.get(i)) {
+            Some(Cell::Text(_)) => " class=\"text\"",
+            _ => "",
+        };
+        push(page, format_args!("<th{class}>{}</th>", escaped(head)));
     }
     page.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {

@@ -7,7 +7,7 @@ mod latency;
 mod stages;
 
 use super::contract::Report;
-use super::units::{duration, thousands};
+use super::units::{duration, thousands, to_the_second};
 use super::why::moment;
 use ephapse_engine::outcome::Verdict;
 
@@ -65,7 +65,7 @@ fn head(out: &mut Lines, report: &Report) {
         "Played",
         report.recording.as_deref().unwrap_or("no recording"),
     );
-    entry("Started", &report.started);
+    entry("Started", &to_the_second(&report.started));
     entry(
         "Ran for",
         &format!(
