@@ -1,10 +1,9 @@
 //! The loop by percentile: how long the slowest one in ten, hundred, thousand took.
 
 use super::axis::Axis;
-use super::decisions;
 use super::plot::{self, Frame, INK, P50, PlotError};
 use crate::report::contract::{CurvePoint, LoopReport};
-use crate::report::units::duration;
+use crate::report::units::{duration, thousands};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -16,18 +15,25 @@ pub(super) fn figure(measured: &LoopReport) -> String {
     if skipped {
         legend.push(("ink", "as it happened"));
     }
-    let sentence = format!(
-        "Of {}, half were handed over within {} of their last sample, 99 of 100 within {}; the slowest took {}. {}",
-        decisions(figures.count),
-        show(figures.p50_ns),
-        show(figures.p99_ns),
-        show(figures.max_ns),
-        if skipped {
-            "Between the two curves lie the waits of decisions that were skipped or missing."
-        } else {
-            "No decision was skipped, so there is nothing to correct."
-        }
-    );
+    let sentence = if figures.count == 1 {
+        format!(
+            "The only decision was handed over {} after its last sample.",
+            show(figures.max_ns)
+        )
+    } else {
+        format!(
+            "Of {} decisions, half were handed over within {} of their last sample, 99 of 100 within {}; the slowest took {}. {}",
+            thousands(figures.count),
+            show(figures.p50_ns),
+            show(figures.p99_ns),
+            show(figures.max_ns),
+            if skipped {
+                "Between the two curves lie the waits of decisions that were skipped or missing."
+            } else {
+                "No decision was skipped, so there is nothing to correct."
+            }
+        )
+    };
     plot::figure(
         "Loop latency by percentile",
         &legend,

@@ -10,7 +10,7 @@ mod plot;
 mod tables;
 
 use super::contract::Report;
-use super::units::{duration, thousands, to_the_second};
+use super::units::{duration, to_the_second};
 use ephapse_engine::outcome::Verdict;
 use escape::escaped;
 use std::fmt::Write;
@@ -125,10 +125,4 @@ fn section(page: &mut String, title: &str) {
 fn push(page: &mut String, piece: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = page.write_fmt(piece);
-}
-
-/// `1 decision`, `12,345 decisions`.
-fn decisions(count: u64) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{} decision{s}", thousands(count))
 }

@@ -267,8 +267,6 @@ fn stages(page: &mut String, report: &Report) {
     page.push_str("<p class=\"note\">Counts run from ready to the end. A helper runs at normal priority and may allocate and fault.</p>\n");
     let heads = [
         "stage",
-        "kind",
-        "pid",
         "policy",
         "priority",
         "CPU",
@@ -278,6 +276,32 @@ fn stages(page: &mut String, report: &Report) {
         "heap allocations",
         "own switches",
         "forced switches",
+    ];
+    let rows = report.stages.iter().map(|s| {
+        let cpu = s.cpu.map_or_else(|| "any".to_owned(), |c| c.to_string());
+        let mut row = vec![
+            Cell::text(&s.name),
+            Cell::text(&s.policy),
+            Cell::Number(s.priority.to_string()),
+            Cell::Number(cpu),
+        ];
+        let counts = [
+            kib(s.locked_bytes),
+            s.minor_faults,
+            s.major_faults,
+            s.allocations_after_start,
+            s.voluntary_switches,
+            s.involuntary_switches,
+        ];
+        row.extend(counts.map(Cell::count));
+        row
+    });
+    table(page, &heads, rows);
+    subtitle(page, "What they did");
+    let heads = [
+        "stage",
+        "kind",
+        "pid",
         "activations",
         "spurious rings",
         "late wakes",
@@ -294,26 +318,15 @@ fn stages(page: &mut String, report: &Report) {
             Cell::text(&s.name),
             Cell::Text(kind),
             Cell::Number(s.pid.to_string()),
-            Cell::text(&s.policy),
-            Cell::Number(s.priority.to_string()),
-            Cell::Number(s.cpu.map_or_else(|| "any".to_owned(), |c| c.to_string())),
-            Cell::count(kib(s.locked_bytes)),
         ];
-        row.extend(
-            [
-                s.minor_faults,
-                s.major_faults,
-                s.allocations_after_start,
-                s.voluntary_switches,
-                s.involuntary_switches,
-                s.activations,
-                s.spurious_rings,
-                s.late_wakes,
-                s.long_runs,
-                s.restarts,
-            ]
-            .map(Cell::count),
-        );
+        let counts = [
+            s.activations,
+            s.spurious_rings,
+            s.late_wakes,
+            s.long_runs,
+            s.restarts,
+        ];
+        row.extend(counts.map(Cell::count));
         row
     });
     table(page, &heads, rows);
