@@ -13,7 +13,7 @@ mod host_entries;
 mod html;
 mod logs;
 mod text;
-mod units;
+pub mod units;
 mod why;
 
 pub use contract::*;

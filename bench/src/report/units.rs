@@ -1,7 +1,7 @@
 //! Numbers for people: thousands separators, latencies with a unit and three digits.
 
 /// `12,345`.
-pub(super) fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -14,7 +14,7 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// `850 ns`, `1.20 ms`, `12.3 s`, `3,600 s`: three digits, the unit that fits.
-pub(super) fn duration(ns: u64) -> String {
+pub fn duration(ns: u64) -> String {
     let units = [("us", 1e3), ("ms", 1e6), ("s", 1e9)];
     if ns < 1_000 {
         return format!("{ns} ns");
