@@ -90,7 +90,7 @@ fn first_failure(report: &Report) -> String {
 /// Every account that does not hold, as an equation with its numbers: ticks, rings, edges, sources.
 fn broken_accounts(report: &Report) -> impl Iterator<Item = String> {
     let ticks = report.ticks.iter().filter(|a| !a.holds).map(|a| {
-        let sum = a.run + a.late_wake + a.long_run + a.no_room + a.dead;
+        let sum = sum([a.run, a.late_wake, a.long_run, a.no_room, a.dead]);
         format!(
             "ticks of {}: due {} is not run {} + late wake {} + long run {} + no room {} + dead {} = {}",
             a.who,
@@ -110,11 +110,11 @@ fn broken_accounts(report: &Report) -> impl Iterator<Item = String> {
             thousands(a.offered),
             thousands(a.published),
             thousands(a.dropped),
-            thousands(a.published + a.dropped)
+            thousands(sum([a.published, a.dropped]))
         )
     });
     let edges = report.edges.iter().filter(|a| !a.holds).map(|a| {
-        let sum = a.consumed + a.jumped + a.lapped + a.left;
+        let sum = sum([a.consumed, a.jumped, a.lapped, a.left]);
         if sum == a.published {
             return format!(
                 "edge {} > {}: {} blocks were left in the ring after the drain",
@@ -142,8 +142,13 @@ fn broken_accounts(report: &Report) -> impl Iterator<Item = String> {
             thousands(a.counted),
             thousands(a.valid),
             thousands(a.lost),
-            thousands(a.valid + a.lost)
+            thousands(sum([a.valid, a.lost]))
         )
     });
     ticks.chain(rings).chain(edges).chain(sources)
+}
+
+/// A counter that is broken may hold anything: the sum must not overflow.
+fn sum<const N: usize>(terms: [u64; N]) -> u64 {
+    terms.into_iter().fold(0, u64::saturating_add)
 }

@@ -123,3 +123,15 @@ fn a_run_that_was_not_in_real_time_says_so_loudly_although_it_passed() {
     let page = html(&report(&outcome), &[]);
     assert!(page.contains("rt = false") && page.contains("does not run in real time"));
 }
+
+#[test]
+fn a_counter_that_holds_nonsense_is_reported_not_tripped_over() {
+    let mut outcome = sound();
+    outcome.ticks[1].late_wake = u64::MAX;
+    outcome.ticks[1].holds = false;
+    let words = first_words(&outcome);
+    assert!(
+        words.contains("late wake 18,446,744,073,709,551,615"),
+        "{words}"
+    );
+}
