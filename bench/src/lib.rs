@@ -1,2 +1,6 @@
-//! See the crate description.
+//! The latency benchmarking tool and its reports.
+//!
+//! [`report`] turns the [`Outcome`](ephapse_engine::outcome::Outcome) of a run into what people and programs read.
 #![warn(missing_docs)]
+
+pub mod report;

@@ -1,0 +1,338 @@
+//! `report.json`: a contract. Its schema is checked in as `bench/schema/report.json`.
+//!
+//! The structs repeat those of the engine's outcome on purpose: what programs read must not change because the
+//! engine's own records do. Keys may be added within `ephapse-report 1`; none changes its meaning or goes.
+
+use ephapse_engine::outcome::{HopKind, Verdict};
+use ephapse_rtconfig::plan::SeatKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Value of [`Report::format`].
+pub const FORMAT: &str = "ephapse-report 1";
+
+/// Everything a run reports. Times in ns; latencies are the corrected ones unless a key says `uncorrected`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// `ephapse-report 1`.
+    pub format: String,
+    /// `failed` before `threshold` before `passed`.
+    #[schemars(with = "String", extend("enum" = ["passed", "failed", "threshold"]))]
+    pub verdict: Verdict,
+    /// The verdict in one sentence: the first fault, the first broken account, or the broken budget.
+    pub why: String,
+    /// Exit code of the command line: 0 passed, 1 failed, 2 threshold.
+    pub exit_code: u8,
+    /// Why the run ended: `finished`, `duration`, `interrupted`, or the fault that stopped it.
+    pub ended_by: String,
+    /// Faults in order of their time; the first is the cause.
+    pub faults: Vec<FaultReport>,
+    /// Name of the session.
+    pub session: String,
+    /// Name of the recording that was played; null if none was.
+    pub recording: Option<String>,
+    /// The `[experiment]` table.
+    pub experiment: BTreeMap<String, String>,
+    /// Wall-clock start, RFC 3339, UTC.
+    pub started: String,
+    /// From the common start to the end of draining, ns.
+    pub duration_ns: u64,
+    /// The tick; null in an unpaced run.
+    pub timer: Option<TimerReport>,
+    /// Did everything that should run in real time do so?
+    pub rt: RtReport,
+    /// `due = run + late_wake + long_run + no_room + dead`, timer first.
+    pub ticks: Vec<TickReport>,
+    /// `offered = published + dropped`.
+    pub rings: Vec<RingReport>,
+    /// `published = consumed + jumped + lapped + left`.
+    pub edges: Vec<EdgeReport>,
+    /// `counted = valid + lost`.
+    pub sources: Vec<SourceReport>,
+    /// Sampled (last frame used) to command handed to the device; null without a stimulate stage.
+    #[serde(rename = "loop")]
+    pub loop_latency: Option<LoopReport>,
+    /// Every other hop.
+    pub hops: Vec<HopReport>,
+    /// Processes as read back from the kernel, timer first.
+    pub stages: Vec<StageReport>,
+    /// Budgets that were broken.
+    pub budgets: Vec<BudgetReport>,
+    /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frames, one row per second.
+    pub ties: Vec<TieReport>,
+    /// Fingerprint of the host.
+    pub host: serde_json::Value,
+    /// The resolved graph, TOML.
+    pub graph: String,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FaultReport {
+    /// After the start, ns; negative before it.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// Process or stream.
+    pub who: String,
+    /// What, where, why, what to do.
+    pub what: String,
+}
+
+/// The tick and who makes it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TimerReport {
+    /// Length of a tick, ns.
+    pub period_ns: u64,
+    /// CPU of the timer, as planned.
+    pub cpu: u32,
+    /// FIFO priority, as planned.
+    pub priority: u8,
+}
+
+/// Real-time state of the session.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RtReport {
+    /// True if every `fifo` process got its policy, its CPU and its memory lock.
+    pub active: bool,
+    /// Why not; empty if active.
+    pub why: String,
+}
+
+/// Tick account.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TickReport {
+    /// `timer` or the stage.
+    pub who: String,
+    /// Ticks that fell due.
+    pub due: u64,
+    /// Ticks dealt with.
+    pub run: u64,
+    /// Skipped: woke too late.
+    pub late_wake: u64,
+    /// Skipped: its own activation ran past it.
+    pub long_run: u64,
+    /// Skipped: an output had no room.
+    pub no_room: u64,
+    /// Skipped: the process was dead.
+    pub dead: u64,
+    /// The equation holds.
+    pub holds: bool,
+}
+
+/// Ring account, in blocks.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RingReport {
+    /// Stream.
+    pub stream: String,
+    /// Blocks the producer made.
+    pub offered: u64,
+    /// Blocks readers could see.
+    pub published: u64,
+    /// Blocks dropped for want of room.
+    pub dropped: u64,
+    /// The equation holds.
+    pub holds: bool,
+}
+
+/// Seat account, in blocks.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeReport {
+    /// Stream.
+    pub stream: String,
+    /// Stage in the seat.
+    pub seat: String,
+    /// Kind of seat.
+    pub kind: SeatKind,
+    /// Blocks published (since the seat joined).
+    pub published: u64,
+    /// Blocks processed.
+    pub consumed: u64,
+    /// Blocks passed over by `newest`, or as unreadable.
+    pub jumped: u64,
+    /// Blocks overwritten before they were read.
+    pub lapped: u64,
+    /// Blocks not taken at the end.
+    pub left: u64,
+    /// Blocks that came with the GAP flag.
+    pub gaps: u64,
+    /// Frames lost, as the block headers say.
+    pub lost_frames: u64,
+    /// The equation holds, and `left` is 0 after a drain.
+    pub holds: bool,
+}
+
+/// Source account, in frames.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SourceReport {
+    /// Stream.
+    pub stream: String,
+    /// Frames counted by the device, the file or the driver.
+    pub counted: u64,
+    /// Frames published.
+    pub valid: u64,
+    /// Frames lost.
+    pub lost: u64,
+    /// The equation holds.
+    pub holds: bool,
+}
+
+/// Percentiles of one histogram, each good to three digits. Null while `count` is 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Figures {
+    /// Values recorded.
+    pub count: u64,
+    /// Smallest, ns.
+    pub min_ns: Option<u64>,
+    /// 50 %, ns.
+    pub p50_ns: Option<u64>,
+    /// 99 %, ns.
+    pub p99_ns: Option<u64>,
+    /// 99.9 %, ns.
+    pub p999_ns: Option<u64>,
+    /// 99.99 %, ns.
+    pub p9999_ns: Option<u64>,
+    /// Largest, ns.
+    pub max_ns: Option<u64>,
+}
+
+/// A hop: corrected figures (waits of skipped ticks and missing blocks added), and as it happened.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HopReport {
+    /// `timer` or the stage.
+    pub stage: String,
+    /// What is measured.
+    #[schemars(with = "String", extend("enum" = [
+        "timer_lateness", "wake", "run", "transport", "age", "loop", "host_loop"
+    ]))]
+    pub kind: HopKind,
+    /// No record was lost on the way into the histogram.
+    pub complete: bool,
+    /// Records that were lost on the way.
+    pub missing: u64,
+    /// Values beyond the histogram's range, recorded as its maximum: they were larger than `max_ns` says.
+    pub saturated: u64,
+    /// Corrected figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// As it happened.
+    pub uncorrected: Figures,
+}
+
+/// The loop: figures like those of a hop, and its distribution.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LoopReport {
+    /// The stage that handed the command over, and the figures.
+    #[serde(flatten)]
+    pub hop: HopReport,
+    /// Corrected distribution by percentile.
+    pub curve: Vec<CurvePoint>,
+    /// Distribution as it happened, by percentile.
+    pub uncorrected_curve: Vec<CurvePoint>,
+    /// Corrected distribution by value; bins without values between others are listed too.
+    pub histogram: Vec<Bin>,
+    /// Second by second, as it happened.
+    pub seconds: Vec<Second>,
+}
+
+/// One point of a percentile curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CurvePoint {
+    /// Share of the values that are not above `value_ns`, 0 to 100 %.
+    pub percent: f64,
+    /// ns.
+    pub value_ns: u64,
+}
+
+/// Values from `from_ns` to below `to_ns`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Bin {
+    /// Lower edge, ns.
+    pub from_ns: u64,
+    /// Upper edge, ns.
+    pub to_ns: u64,
+    /// Values.
+    pub count: u64,
+}
+
+/// One interval of the loop.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Second {
+    /// After the start, ns.
+    pub from_ns: u64,
+    /// Length, ns.
+    pub length_ns: u64,
+    /// Figures as it happened.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// One process as read back from the kernel and its own words. Counts are from ready to end.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StageReport {
+    /// Name (`timer` for the timer).
+    pub name: String,
+    /// Kind of stage (`timer` for the timer).
+    pub kind: String,
+    /// Process id.
+    pub pid: u32,
+    /// `fifo` or `other`, as the kernel says.
+    pub policy: String,
+    /// Priority as the kernel says.
+    pub priority: u32,
+    /// CPU it is bound to; null if it may run on several.
+    pub cpu: Option<u32>,
+    /// Bytes locked in memory.
+    pub locked_bytes: u64,
+    /// Minor page faults.
+    pub minor_faults: u64,
+    /// Major page faults.
+    pub major_faults: u64,
+    /// Voluntary context switches.
+    pub voluntary_switches: u64,
+    /// Involuntary context switches.
+    pub involuntary_switches: u64,
+    /// Heap allocations.
+    pub allocations_after_start: u64,
+    /// Ticks skipped by late wake.
+    pub late_wakes: u64,
+    /// Ticks skipped by long run.
+    pub long_runs: u64,
+    /// Times the process was started again.
+    pub restarts: u64,
+    /// Activations.
+    pub activations: u64,
+    /// Rings that led to no activation.
+    pub spurious_rings: u64,
+    /// A normal-priority helper: it may allocate.
+    pub helper: bool,
+    /// Why it does not run in real time although it should; empty if it does or need not.
+    pub rt_why: String,
+}
+
+/// A budget of the graph that was broken.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetReport {
+    /// Stage.
+    pub stage: String,
+    /// Budget, ns.
+    pub budget_ns: u64,
+    /// Activations that took longer.
+    pub broken: u64,
+    /// The longest, ns.
+    pub worst_ns: u64,
+}
+
+/// One row of the tie table.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct TieReport {
+    /// CLOCK_MONOTONIC, ns.
+    pub monotonic_ns: u64,
+    /// CLOCK_MONOTONIC_RAW, ns.
+    pub raw_ns: u64,
+    /// CLOCK_REALTIME, ns.
+    pub realtime_ns: u64,
+    /// Frames so far, by source stream.
+    pub frames: BTreeMap<String, u64>,
+}

@@ -1,0 +1,222 @@
+//! A report from what a run left behind.
+
+use super::contract::*;
+use super::{bins, figures, why};
+use ephapse_engine::outcome::{self, HopKind, Outcome};
+use std::time::{Duration, SystemTime};
+
+impl Report {
+    /// Reduces an outcome to figures. `host` is the host's fingerprint, `recording` names what was played.
+    pub fn new(outcome: &Outcome, host: &serde_json::Value, recording: Option<String>) -> Self {
+        let verdict = outcome.verdict();
+        let mut report = Report {
+            format: FORMAT.to_owned(),
+            verdict,
+            why: String::new(),
+            exit_code: verdict.exit_code(),
+            ended_by: outcome.ended_by.clone(),
+            faults: outcome.faults.iter().map(FaultReport::from).collect(),
+            session: outcome.plan.session.clone(),
+            recording,
+            experiment: outcome.plan.experiment.clone(),
+            started: rfc3339(outcome.started_realtime_ns),
+            duration_ns: outcome.duration_ns,
+            timer: outcome.plan.timer.as_ref().map(|t| TimerReport {
+                period_ns: t.period_ns,
+                cpu: t.cpu,
+                priority: t.priority,
+            }),
+            rt: RtReport {
+                active: outcome.rt.active,
+                why: outcome.rt.why.clone(),
+            },
+            ticks: outcome.ticks.iter().map(TickReport::from).collect(),
+            rings: outcome.rings.iter().map(RingReport::from).collect(),
+            edges: outcome.edges.iter().map(EdgeReport::from).collect(),
+            sources: outcome.sources.iter().map(SourceReport::from).collect(),
+            loop_latency: outcome
+                .loop_hop
+                .as_ref()
+                .map(|hop| loop_report(hop, outcome)),
+            hops: outcome.hops.iter().map(HopReport::from).collect(),
+            stages: outcome
+                .stages
+                .iter()
+                .map(|s| stage_report(s, outcome))
+                .collect(),
+            budgets: outcome
+                .broken_budgets
+                .iter()
+                .map(BudgetReport::from)
+                .collect(),
+            ties: outcome.ties.iter().map(TieReport::from).collect(),
+            host: host.clone(),
+            graph: outcome.plan.resolved_toml.clone(),
+        };
+        report.why = why::why(&report);
+        report
+    }
+}
+
+/// Wall-clock instant of `ns` since the epoch.
+pub(super) fn instant(ns: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(ns)
+}
+
+fn rfc3339(ns: u64) -> String {
+    humantime::format_rfc3339_nanos(instant(ns)).to_string()
+}
+
+fn loop_report(hop: &outcome::Hop, outcome: &Outcome) -> LoopReport {
+    LoopReport {
+        hop: HopReport {
+            kind: HopKind::Loop,
+            ..HopReport::from(hop)
+        },
+        curve: figures::curve(&hop.corrected),
+        uncorrected_curve: figures::curve(&hop.uncorrected),
+        histogram: bins::bins(&hop.corrected, bins::FINE),
+        seconds: outcome
+            .intervals
+            .iter()
+            .filter(|i| i.tag == LOOP_TAG)
+            .map(|i| Second {
+                from_ns: i.from_ns,
+                length_ns: i.length_ns,
+                figures: Figures::of(&i.histogram),
+            })
+            .collect(),
+    }
+}
+
+/// Tag of the loop's intervals.
+pub(super) const LOOP_TAG: &str = "loop";
+
+fn stage_report(s: &outcome::StageRecord, outcome: &Outcome) -> StageReport {
+    let planned = outcome.plan.stages.iter().find(|p| p.name == s.name);
+    StageReport {
+        name: s.name.clone(),
+        kind: planned.map_or_else(|| s.name.clone(), |p| p.kind.clone()),
+        pid: s.pid,
+        policy: s.policy.clone(),
+        priority: s.priority,
+        cpu: s.cpu,
+        locked_bytes: s.locked_bytes,
+        minor_faults: s.minor_faults,
+        major_faults: s.major_faults,
+        voluntary_switches: s.voluntary_switches,
+        involuntary_switches: s.involuntary_switches,
+        allocations_after_start: s.allocations_after_start,
+        late_wakes: s.late_wakes,
+        long_runs: s.long_runs,
+        restarts: s.restarts,
+        activations: s.activations,
+        spurious_rings: s.spurious_rings,
+        helper: s.helper,
+        rt_why: s.rt_why.clone(),
+    }
+}
+
+impl From<&outcome::Hop> for HopReport {
+    fn from(hop: &outcome::Hop) -> Self {
+        HopReport {
+            stage: hop.stage.clone(),
+            kind: hop.kind,
+            complete: hop.missing == 0,
+            missing: hop.missing,
+            saturated: hop.saturated,
+            figures: Figures::of(&hop.corrected),
+            uncorrected: Figures::of(&hop.uncorrected),
+        }
+    }
+}
+
+impl From<&outcome::Fault> for FaultReport {
+    fn from(f: &outcome::Fault) -> Self {
+        FaultReport {
+            at_ns: f.at_ns,
+            tick: f.tick,
+            who: f.who.clone(),
+            what: f.what.clone(),
+        }
+    }
+}
+
+impl From<&outcome::TickAccount> for TickReport {
+    fn from(a: &outcome::TickAccount) -> Self {
+        TickReport {
+            who: a.who.clone(),
+            due: a.due,
+            run: a.run,
+            late_wake: a.late_wake,
+            long_run: a.long_run,
+            no_room: a.no_room,
+            dead: a.dead,
+            holds: a.holds,
+        }
+    }
+}
+
+impl From<&outcome::RingAccount> for RingReport {
+    fn from(a: &outcome::RingAccount) -> Self {
+        RingReport {
+            stream: a.stream.clone(),
+            offered: a.offered,
+            published: a.published,
+            dropped: a.dropped,
+            holds: a.holds,
+        }
+    }
+}
+
+impl From<&outcome::EdgeAccount> for EdgeReport {
+    fn from(a: &outcome::EdgeAccount) -> Self {
+        EdgeReport {
+            stream: a.stream.clone(),
+            seat: a.seat.clone(),
+            kind: a.kind,
+            published: a.published,
+            consumed: a.consumed,
+            jumped: a.jumped,
+            lapped: a.lapped,
+            left: a.left,
+            gaps: a.gaps,
+            lost_frames: a.lost_frames,
+            holds: a.holds,
+        }
+    }
+}
+
+impl From<&outcome::SourceAccount> for SourceReport {
+    fn from(a: &outcome::SourceAccount) -> Self {
+        SourceReport {
+            stream: a.stream.clone(),
+            counted: a.counted,
+            valid: a.valid,
+            lost: a.lost,
+            holds: a.holds,
+        }
+    }
+}
+
+impl From<&outcome::BrokenBudget> for BudgetReport {
+    fn from(b: &outcome::BrokenBudget) -> Self {
+        BudgetReport {
+            stage: b.stage.clone(),
+            budget_ns: b.budget_ns,
+            broken: b.broken,
+            worst_ns: b.worst_ns,
+        }
+    }
+}
+
+impl From<&outcome::Tie> for TieReport {
+    fn from(t: &outcome::Tie) -> Self {
+        TieReport {
+            monotonic_ns: t.monotonic_ns,
+            raw_ns: t.raw_ns,
+            realtime_ns: t.realtime_ns,
+            frames: t.frames.iter().cloned().collect(),
+        }
+    }
+}

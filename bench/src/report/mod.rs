@@ -1,0 +1,25 @@
+//! The report of a run: one [`Report`], and the files made of it.
+//!
+//! [`Report::new`] reduces an [`Outcome`](ephapse_engine::outcome::Outcome) to figures; [`text`] and [`html`] are
+//! drawn from those figures alone, so `report.json` says everything the others show. [`write()`] leaves all of it in a
+//! directory, with the full distributions as HdrHistogram files.
+
+mod bins;
+mod contract;
+mod figures;
+mod files;
+mod from_outcome;
+mod host_entries;
+mod html;
+mod logs;
+mod text;
+pub mod units;
+mod why;
+
+pub use contract::*;
+pub use files::write;
+pub use html::html;
+pub use text::text;
+
+#[cfg(test)]
+mod tests;

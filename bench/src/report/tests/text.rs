@@ -1,0 +1,110 @@
+use super::golden_files::same_as;
+use super::sample_runs::*;
+use crate::report::text;
+use ephapse_engine::outcome::{BrokenBudget, Fault, HopKind, Outcome};
+
+fn rendered(outcome: &Outcome) -> String {
+    text(&report(outcome), &suggestions())
+}
+
+/// Names, numbers and reasons as long as they may get.
+fn sprawling() -> Outcome {
+    let mut outcome = sound();
+    let long = "a_stage_whose_name_is_far_too_long_for_any_table.helper_of_it".to_owned();
+    outcome.rt.active = false;
+    outcome.rt.why =
+        "no permission for SCHED_FIFO or mlock: run as root, or raise rtprio and memlock"
+            .to_owned();
+    outcome.ticks[1].who = long.clone();
+    outcome.ticks[1].due = 3_600_000_000;
+    outcome.rings[0].stream = long.clone();
+    outcome.edges[0].seat = long.clone();
+    outcome.sources[0].stream = long.clone();
+    outcome.stages[1].name = long.clone();
+    outcome.stages[1].helper = true;
+    outcome.stages[1].cpu = None;
+    outcome.stages[1].voluntary_switches = 10_000_000;
+    outcome.stages[1].minor_faults = 123_456;
+    outcome.stages[1].locked_bytes = 40 << 30;
+    outcome.stages[1].rt_why =
+        "policy is other, should be fifo: Operation not permitted (EPERM)".to_owned();
+    outcome
+        .hops
+        .push(hop(&long, HopKind::Run, 1_000_000, 29_000_000_000 / 9));
+    outcome.broken_budgets.push(BrokenBudget {
+        stage: long.clone(),
+        budget_ns: 1,
+        broken: 99_999_999,
+        worst_ns: 29_999_999_999,
+    });
+    outcome.faults = (0..12)
+        .map(|i| Fault {
+            at_ns: i * 1_000_000 - 2_000_000,
+            tick: i as u64,
+            who: long.clone(),
+            what: "ring filtered was full and its policy is fault: make its slots more or its reader faster".to_owned(),
+        })
+        .collect();
+    outcome
+}
+
+#[test]
+fn the_report_of_a_sound_run_is_the_golden_one() {
+    same_as("src/report/tests/golden/sound.txt", &rendered(&sound()));
+}
+
+#[test]
+fn the_report_of_a_run_full_of_trouble_is_the_golden_one() {
+    same_as(
+        "src/report/tests/golden/trouble.txt",
+        &rendered(&sprawling()),
+    );
+}
+
+#[test]
+fn no_line_is_wider_than_80_columns_or_ends_in_blanks() {
+    for outcome in [
+        sound(),
+        sprawling(),
+        without_loop(),
+        with_loop(0, 1),
+        with_loop(1, 5),
+        with_loop(3, 9_000_000_000),
+    ] {
+        for line in rendered(&outcome).lines() {
+            assert!(
+                line.chars().count() <= 80,
+                "{} columns: {line}",
+                line.chars().count()
+            );
+            assert_eq!(line, line.trim_end());
+        }
+    }
+}
+
+#[test]
+fn a_run_without_a_loop_and_one_without_decisions_say_so() {
+    assert!(rendered(&without_loop()).contains("none: the graph has no stimulate stage"));
+    assert!(rendered(&with_loop(0, 1)).contains("no decision was handed over"));
+}
+
+#[test]
+fn a_single_decision_has_a_histogram_of_one_row() {
+    let text = rendered(&with_loop(1, 1_200_000));
+    assert!(text.contains("1 decision,"), "{text}");
+    assert_eq!(text.matches('█').count(), 40);
+}
+
+#[test]
+fn values_beyond_the_range_are_not_passed_off_as_the_maximum() {
+    let mut outcome = sound();
+    outcome.loop_hop.as_mut().unwrap().saturated = 7;
+    assert!(rendered(&outcome).contains("is saturated: 7 values were longer than max says"));
+}
+
+#[test]
+fn corrected_and_uncorrected_are_both_shown_when_decisions_were_skipped() {
+    let text = rendered(&sound());
+    assert!(text.contains("10,000 decisions, sampled to handed: p50 "));
+    assert!(text.contains("as 9,998 decisions happened"));
+}
