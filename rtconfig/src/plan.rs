@@ -19,6 +19,8 @@ pub struct Plan {
     pub experiment: BTreeMap<String, String>,
     /// The tick; `None` in an unpaced run (some source has pace `none`): then every stage is data-paced at normal priority.
     pub timer: Option<TimerPlan>,
+    /// Length of a tick, ns: the timer's, or in an unpaced run the length of a logical tick.
+    pub tick_ns: u64,
     /// Processes, sources first.
     pub stages: Vec<StagePlan>,
     /// Streams; `StreamPlan::maker`, `InputPlan::stream` and `OutputPlan::stream` are indices into these two lists.

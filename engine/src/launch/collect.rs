@@ -1,0 +1,275 @@
+//! The collector: drains telemetry rings into histograms, in the launcher, at normal priority.
+#![allow(unsafe_code, reason = "reads slots of mapped memory that may be overwritten meanwhile")]
+
+use crate::abi::{ActivationRecord, CollectorWords, PAGE, TELEMETRY_SLOTS_AT, TelemetryWords};
+use crate::outcome::{Hop, HopKind, Interval};
+use crate::shm::{Owned, copy_relaxed};
+use crate::sync::{Ordering, fence};
+use ephapse_rtconfig::describe::Role;
+use hdrhistogram::Histogram;
+use zerocopy::{FromBytes, IntoBytes};
+
+/// Histograms reach from 1 ns to an hour at three digits.
+const HIGHEST_NS: u64 = 3_600_000_000_000;
+/// Intervals kept; when there are more, neighbours are joined and the length doubles, so that memory stays bounded.
+const MOST_INTERVALS: usize = 256;
+
+/// What the collector must know of one process.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    /// Name.
+    pub name: String,
+    /// `None`: the timer.
+    pub role: Option<Role>,
+    /// Helpers work at normal priority beside the loop: only their run time is measured.
+    pub helper: bool,
+    /// Ticks between its due ticks; 0 if it is not ticked.
+    pub divider: u64,
+    /// Length of a block of its pacing source, in frames and ns.
+    pub origin_frames: u64,
+    /// See above.
+    pub origin_ns: u64,
+}
+
+/// Reader's end of one telemetry ring and its histograms.
+struct Source {
+    watched: Watched,
+    segment: Owned,
+    mask: u64,
+    taken: u64,
+    missing: u64,
+    hops: Vec<Hop>,
+    last_origin: Option<u64>,
+}
+
+/// All of them.
+pub(super) struct Collector {
+    sources: Vec<Source>,
+    paced: bool,
+    start_ns: u64,
+    period_ns: u64,
+    interval_ns: u64,
+    intervals: Vec<Interval>,
+    current: Histogram<u64>,
+    current_from_ns: u64,
+    decisions: u64,
+}
+
+/// Loop latency of the last moments, for the screen.
+#[derive(Clone, Debug, Default)]
+pub struct LoopNow {
+    /// Decisions so far.
+    pub decisions: u64,
+    /// Median of the running second, ns.
+    pub p50_ns: u64,
+    /// 99th percentile, ns.
+    pub p99_ns: u64,
+    /// Longest, ns.
+    pub max_ns: u64,
+}
+
+fn histogram() -> Histogram<u64> {
+    // The bounds are constants that the crate accepts.
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3).unwrap_or_else(|e| unreachable!("histogram bounds: {e}"))
+}
+
+fn growing() -> Histogram<u64> {
+    Histogram::new(3).unwrap_or_else(|e| unreachable!("histogram precision: {e}"))
+}
+
+fn put(histogram: &mut Histogram<u64>, saturated: &mut u64, value_ns: u64) {
+    *saturated += u64::from(value_ns > HIGHEST_NS);
+    histogram.saturating_record(value_ns.max(1));
+}
+
+impl Source {
+    fn hop(&mut self, kind: HopKind) -> &mut Hop {
+        let at = self.hops.iter().position(|h| h.kind == kind).unwrap_or_else(|| {
+            let stage = self.watched.name.clone();
+            self.hops.push(Hop { stage, kind, uncorrected: histogram(), corrected: histogram(), missing: 0, saturated: 0 });
+            self.hops.len() - 1
+        });
+        &mut self.hops[at]
+    }
+
+    /// Records a value, and `more` that the same wait caused.
+    fn record(&mut self, kind: HopKind, value_ns: u64, more: impl Iterator<Item = u64>) {
+        let hop = self.hop(kind);
+        put(&mut hop.uncorrected, &mut hop.saturated, value_ns);
+        put(&mut hop.corrected, &mut hop.saturated, value_ns);
+        for value_ns in more {
+            put(&mut hop.corrected, &mut hop.saturated, value_ns);
+        }
+    }
+
+    /// Copies the next record out; what was overwritten meanwhile is counted as missing.
+    fn next(&mut self) -> Option<ActivationRecord> {
+        let words = self.segment.words::<TelemetryWords>(PAGE);
+        loop {
+            let published = words.published.load(Ordering::Acquire); // [P]
+            if self.taken >= published {
+                return None;
+            }
+            let oldest = (published + 1).saturating_sub(self.mask + 1);
+            if self.taken < oldest {
+                self.missing += oldest - self.taken;
+                self.taken = oldest;
+            }
+            let mut record = ActivationRecord::default();
+            let at = TELEMETRY_SLOTS_AT + (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
+            let slot: &[crate::sync::AtomicU64; 16] = self.segment.words(at);
+            copy_relaxed(slot.as_ptr().cast(), record.as_mut_bytes());
+            fence(Ordering::Acquire); // [L]
+            let after = words.published.load(Ordering::Relaxed);
+            if after <= self.taken + self.mask {
+                self.taken += 1;
+                return ActivationRecord::read_from_bytes(record.as_bytes()).ok();
+            }
+            self.missing += 1;
+            self.taken += 1;
+        }
+    }
+}
+
+impl Collector {
+    pub fn new(paced: bool, period_ns: u64) -> Self {
+        Collector {
+            sources: Vec::new(),
+            paced,
+            start_ns: 0,
+            period_ns,
+            interval_ns: 1_000_000_000,
+            intervals: Vec::new(),
+            current: growing(),
+            current_from_ns: 0,
+            decisions: 0,
+        }
+    }
+
+    /// Watches one process's telemetry segment.
+    pub fn watch(&mut self, watched: Watched, segment: Owned, slots: u64) {
+        self.sources.push(Source { watched, segment, mask: slots - 1, taken: 0, missing: 0, hops: Vec::new(), last_origin: None });
+    }
+
+    /// The common start.
+    pub fn start(&mut self, start_ns: u64) {
+        self.start_ns = start_ns;
+    }
+
+    /// Takes everything there is.
+    pub fn drain(&mut self, now_ns: u64) {
+        for index in 0..self.sources.len() {
+            while let Some(record) = self.sources[index].next() {
+                self.account(index, &record);
+            }
+            let source = &self.sources[index];
+            source.segment.words::<CollectorWords>(2 * PAGE).taken.store(source.taken, Ordering::Release);
+        }
+        let elapsed = now_ns.saturating_sub(self.start_ns);
+        if self.start_ns != 0 && elapsed >= self.current_from_ns + self.interval_ns {
+            self.close_interval(elapsed);
+        }
+    }
+
+    fn account(&mut self, index: usize, record: &ActivationRecord) {
+        let (paced, period_ns) = (self.paced, self.period_ns);
+        let source = &mut self.sources[index];
+        let woke_ns = record.woke_ns;
+        let first = record.marks & 1 != 0;
+        let Some(role) = source.watched.role else {
+            // The timer slept for the first deadline it missed; each deadline passed over waited its own share of that.
+            let late_ns = woke_ns.saturating_sub(record.since_ns);
+            let skipped = u64::from(record.skipped[0]);
+            source.record(HopKind::TimerLateness, late_ns, (1..=skipped).map(|k| late_ns.saturating_sub(k * period_ns)));
+            return;
+        };
+        if record.committed_ns != 0 {
+            source.record(HopKind::Run, record.committed_ns.saturating_sub(woke_ns), std::iter::empty());
+        }
+        if !paced || source.watched.helper {
+            return;
+        }
+        if first {
+            let late = u64::from(record.skipped[0]);
+            let step_ns = source.watched.divider * period_ns;
+            // `since` is the deadline of the tick it ran; ticks it slept through fell due before that.
+            let waited_ns = woke_ns.saturating_sub(record.since_ns) + late * step_ns;
+            source.record(HopKind::Wake, waited_ns, (1..=late).map(|k| waited_ns.saturating_sub(k * step_ns)));
+        }
+        if record.committed_ns == 0 || record.sampled_ns == 0 {
+            return;
+        }
+        if role == Role::Acquire {
+            source.record(HopKind::Transport, record.arrived_ns.saturating_sub(record.sampled_ns), std::iter::empty());
+            return;
+        }
+        let age_ns = record.committed_ns.saturating_sub(record.sampled_ns);
+        if role != Role::Stimulate {
+            source.record(HopKind::Age, age_ns, std::iter::empty());
+            return;
+        }
+        // Blocks that never came to a decision waited for this one.
+        let jump = source.last_origin.map_or(0, |last| record.origin_frame.saturating_sub(last));
+        let lost = (jump / source.watched.origin_frames.max(1)).saturating_sub(1);
+        source.last_origin = Some(record.origin_frame);
+        let block_ns = source.watched.origin_ns;
+        source.record(HopKind::Loop, age_ns, (1..=lost).map(|k| age_ns + k * block_ns));
+        source.record(HopKind::HostLoop, record.committed_ns.saturating_sub(record.arrived_ns), std::iter::empty());
+        self.decisions += 1;
+        self.current.saturating_record(age_ns.max(1));
+    }
+
+    fn close_interval(&mut self, elapsed_ns: u64) {
+        let histogram = core::mem::replace(&mut self.current, growing());
+        let from_ns = self.current_from_ns;
+        self.current_from_ns = elapsed_ns;
+        if histogram.is_empty() {
+            return;
+        }
+        self.intervals.push(Interval { from_ns, length_ns: elapsed_ns - from_ns, tag: "loop".to_owned(), histogram });
+        if self.intervals.len() > MOST_INTERVALS {
+            self.interval_ns *= 2;
+            let mut joined: Vec<Interval> = Vec::with_capacity(MOST_INTERVALS);
+            for (index, interval) in self.intervals.drain(..).enumerate() {
+                match joined.last_mut() {
+                    Some(last) if index % 2 == 1 => {
+                        last.length_ns = interval.from_ns + interval.length_ns - last.from_ns;
+                        // Both are of one precision and grow as needed: adding cannot fail.
+                        let _ = last.histogram.add(&interval.histogram);
+                    }
+                    _ => joined.push(interval),
+                }
+            }
+            self.intervals = joined;
+        }
+    }
+
+    /// Loop latency of the running interval.
+    pub fn now(&self) -> LoopNow {
+        LoopNow {
+            decisions: self.decisions,
+            p50_ns: self.current.value_at_quantile(0.5),
+            p99_ns: self.current.value_at_quantile(0.99),
+            max_ns: self.current.max(),
+        }
+    }
+
+    /// Everything measured: hops, the loop among them apart, intervals.
+    pub fn finish(mut self, now_ns: u64) -> (Vec<Hop>, Option<Hop>, Vec<Interval>) {
+        self.drain(now_ns);
+        self.close_interval(now_ns.saturating_sub(self.start_ns));
+        let mut hops = Vec::new();
+        let mut loop_hop = None;
+        for source in &mut self.sources {
+            for mut hop in source.hops.drain(..) {
+                hop.missing = source.missing;
+                if hop.kind == HopKind::Loop {
+                    loop_hop = Some(hop);
+                } else {
+                    hops.push(hop);
+                }
+            }
+        }
+        (hops, loop_hop, self.intervals)
+    }
+}

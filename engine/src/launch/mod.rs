@@ -1,0 +1,118 @@
+//! The launcher: makes the segments, starts the processes, lets them run, ends them in order, draws up the accounts.
+//!
+//! ```text
+//! Plan ─> take the name ─> segments ─> spawn ─> ready barrier ─> common start ─> watch ─> drain ─> stop tick ─> accounts
+//!          session_file    prepare     prepare      run              run          run      run        run       account
+//! ```
+
+mod account;
+mod collect;
+mod events;
+mod place;
+mod prepare;
+mod run;
+mod session_file;
+mod supervise;
+
+pub use collect::LoopNow;
+pub use events::{Event, read_events};
+pub use place::{runtime_dir, segment_name};
+pub use prepare::Processes;
+pub use run::{Live, launch};
+pub use session_file::{Found, ProcessRecord, SessionRecord, collect_garbage, sessions};
+
+use crate::shm::ShmError;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+/// What the launcher is told beside the plan.
+pub struct Options<'a> {
+    /// How long sources give data: wall-clock time in a paced run, stream time in an unpaced one. `None`: until they end.
+    pub duration: Option<Duration>,
+    /// Refuse to run without real time.
+    pub require_rt: bool,
+    /// The lean executable: real-time stages and the timer.
+    pub lean_program: PathBuf,
+    /// The executable with file-format libraries, and the arguments that make it a helper.
+    pub full_program: (PathBuf, Vec<String>),
+    /// Times the user has asked to stop: one drains, two leave at once.
+    pub interrupts: Arc<AtomicU32>,
+    /// Called about ten times a second while the session runs.
+    pub live: &'a mut dyn FnMut(&Live),
+    /// Called once when everything has ended and before the accounts are checked: the tests of the accounts corrupt a
+    /// counter here.
+    pub before_check: &'a mut dyn FnMut(&Processes),
+}
+
+/// Why a session did not come to run. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// A file of the session.
+    #[error("{}: {why}", path.display())]
+    File {
+        /// Path.
+        path: PathBuf,
+        /// Cause.
+        why: String,
+    },
+    /// The name is taken.
+    #[error("session `{session}` is running already (launcher pid {pid}): stop it, or give the graph another `name`")]
+    Running {
+        /// Session.
+        session: String,
+        /// Launcher.
+        pid: u32,
+    },
+    /// The launcher died and a process of the session has not yet left.
+    #[error("session `{session}`: `{who}` (pid {pid}) still runs although its launcher is gone: wait two seconds, or kill it")]
+    Orphans {
+        /// Session.
+        session: String,
+        /// Process.
+        who: String,
+        /// Its id.
+        pid: u32,
+    },
+    /// A segment.
+    #[error(transparent)]
+    Shm(#[from] ShmError),
+    /// A process could not be started.
+    #[error("{who}: cannot start {}: {source}", program.display())]
+    Spawn {
+        /// Process.
+        who: String,
+        /// Executable.
+        program: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A process gave up before it was ready.
+    #[error("{who}: {why}")]
+    Stage {
+        /// Process.
+        who: String,
+        /// Its own words.
+        why: String,
+    },
+    /// A process missed a phase's deadline.
+    #[error("{who}: not ready within {within:?} (state {state}): see what it waits for, or give it less to do before `ready`")]
+    Deadline {
+        /// Process.
+        who: String,
+        /// Deadline.
+        within: Duration,
+        /// State it was in.
+        state: &'static str,
+    },
+    /// `--require-rt`.
+    #[error("real time is required and cannot be had: {why}")]
+    NoRealTime {
+        /// Cause.
+        why: String,
+    },
+    /// Ctrl-C before the start.
+    #[error("interrupted before the start")]
+    Interrupted,
+}

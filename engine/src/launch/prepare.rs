@@ -1,0 +1,315 @@
+//! `prepare` and `spawn`: segments made and published, stage files written, processes started.
+
+use super::collect::{Collector, Watched};
+use super::events::Events;
+use super::session_file::{ProcessRecord, SessionLock, SessionRecord};
+use super::{LaunchError, Options, segment_name};
+use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
+use crate::os;
+use crate::ring::{RingSpec, SeatSpec};
+use crate::runner::file::{Duty, EdgeDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty};
+use crate::runner::memory::{self, StageMemory};
+use crate::runner::telemetry;
+use crate::shm::{Access, Owned, Segment};
+use crate::sync::Ordering;
+use ephapse_rtconfig::describe::{Described, Program, Role};
+use ephapse_rtconfig::plan::{Pace, Plan, StagePlan};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// One process of the session.
+pub struct Process {
+    /// `timer` or the stage.
+    pub name: String,
+    /// Index in the plan; `None` for the timer.
+    pub stage: Option<usize>,
+    /// Its segment, as the launcher sees it.
+    pub memory: StageMemory,
+    pub(super) child: Child,
+    pub(super) errors: PathBuf,
+    pub(super) exited: Option<String>,
+    _segment: Owned,
+}
+
+/// The session's shared memory and processes.
+pub struct Processes {
+    /// What runs.
+    pub plan: Plan,
+    /// Rings, by stream.
+    pub rings: Vec<Owned>,
+    /// Processes, timer first.
+    pub list: Vec<Process>,
+    /// The session segment.
+    pub session: Owned,
+    pub(super) events: Events,
+    pub(super) lock: SessionLock,
+    /// Dropped first of all when the session is over: whoever still runs sees it.
+    pub(super) lifeline: Option<OwnedFd>,
+    lifeline_read: OwnedFd,
+}
+
+fn random_id() -> [u8; 16] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
+    hex(&text)
+}
+
+fn machine_id() -> [u8; 16] {
+    hex(&std::fs::read_to_string("/etc/machine-id").unwrap_or_default())
+}
+
+fn hex(text: &str) -> [u8; 16] {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    let mut id = [0; 16];
+    for (byte, pair) in id.iter_mut().zip(digits.chunks(2)) {
+        *byte = pair.iter().fold(0, |value, digit| value << 4 | digit);
+    }
+    id
+}
+
+impl Processes {
+    /// Makes every segment and starts every process.
+    pub(super) fn prepare(plan: &Plan, options: &Options<'_>, collector: &mut Collector) -> Result<Self, LaunchError> {
+        let name = |part: &str| segment_name(&plan.session, part);
+        let lock = SessionLock::take(&plan.session)?;
+        let header = SegmentHeader { session_id: random_id(), machine_id: machine_id(), launcher_pid: std::process::id(), ..SegmentHeader::default() };
+        let mut session = Owned::create(&name("session"), 3 * PAGE)?;
+        session.publish(SegmentHeader { kind: segment::SESSION, fixed_bytes: PAGE as u64, ..header });
+        let rings: Vec<Owned> = (0..plan.streams.len())
+            .map(|index| ring_spec(plan, index).create(&name(&plan.streams[index].name), header))
+            .collect::<Result<_, _>>()?;
+        let events = Events::create(&name("events"), header)?;
+        let (lifeline_read, lifeline) = os::pipe().map_err(|e| LaunchError::File { path: "lifeline pipe".into(), why: e.to_string() })?;
+        let mut all = Processes {
+            plan: plan.clone(),
+            rings,
+            list: Vec::new(),
+            session,
+            events,
+            lock,
+            lifeline: Some(lifeline),
+            lifeline_read,
+        };
+        let words = all.session_words();
+        words.stop_tick.store(crate::abi::OPEN, Ordering::Relaxed);
+        words.start_tick.store(1, Ordering::Relaxed);
+        words.period_ns.store(plan.tick_ns, Ordering::Relaxed);
+        if let Some(duration) = options.duration {
+            words.run_ns.store(duration.as_nanos() as u64, Ordering::Relaxed);
+        }
+        let result = all.start_all(options, header, collector);
+        if let Err(error) = result {
+            all.kill_all();
+            return Err(error);
+        }
+        Ok(all)
+    }
+
+    fn start_all(&mut self, options: &Options<'_>, header: SegmentHeader, collector: &mut Collector) -> Result<(), LaunchError> {
+        let plan = self.plan.clone();
+        let name = |part: &str| segment_name(&plan.session, part);
+        // Stages first: the timer attaches to their segments.
+        for (index, stage) in plan.stages.iter().enumerate() {
+            let duty = Duty::Stage(Box::new(stage_duty(&plan, index)));
+            let watched = watched(&plan, stage);
+            let per_second = records_per_second(&plan, stage);
+            self.start(&stage.name, Some(index), &stage.described, &stage.params.to_string(), duty, stage.program, options, header, collector, watched, per_second)?;
+        }
+        if let Some(timer) = &plan.timer {
+            let rings = plan.stages.iter().filter(|s| s.pace == Pace::Tick).map(|s| RingDuty {
+                stage_segment: name(&format!("stage.{}", s.name)),
+                divider: s.divider,
+                phase: s.phase,
+            });
+            let duty = Duty::Timer(TimerDuty { cpu: timer.cpu, priority: timer.priority, spin_ns: timer.spin_ns, rings: rings.collect() });
+            let watched = Watched { name: "timer".into(), role: None, helper: false, divider: 1, origin_frames: 0, origin_ns: 0 };
+            let per_second = 1e9 / timer.period_ns as f64;
+            self.start("timer", None, &Described::default(), "{}", duty, Program::Lean, options, header, collector, watched, per_second)?;
+            self.list.rotate_right(1);
+        }
+        let mut processes = vec![ProcessRecord::of("launcher", std::process::id())];
+        processes.extend(self.list.iter().map(|p| ProcessRecord::of(&p.name, p.child.id())));
+        let streams = plan.streams.iter().map(|s| s.name.clone()).collect();
+        let record = SessionRecord { session: plan.session.clone(), processes, streams, graph: plan.graph_path.clone() };
+        self.lock.write(&record)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one process has these parts, and this is the one place that joins them")]
+    fn start(
+        &mut self,
+        who: &str,
+        stage: Option<usize>,
+        described: &Described,
+        params: &str,
+        duty: Duty,
+        program: Program,
+        options: &Options<'_>,
+        header: SegmentHeader,
+        collector: &mut Collector,
+        watched: Watched,
+        per_second: f64,
+    ) -> Result<(), LaunchError> {
+        let stage_segment = segment_name(&self.plan.session, &format!("stage.{who}"));
+        let telemetry_segment = segment_name(&self.plan.session, &format!("telemetry.{who}"));
+        let own = memory::create(&stage_segment, described, params, header)?;
+        own.words::<StageOrders>(2 * PAGE).generation.store(1, Ordering::Relaxed);
+        let memory = StageMemory::attach(&Segment::open(&stage_segment, segment::STAGE, Access::ReadWrite)?, Access::ReadWrite)?;
+        let slots = telemetry::slots_for(per_second);
+        collector.watch(watched, telemetry::create(&telemetry_segment, slots, header)?, slots);
+        let file = StageFile {
+            session: self.plan.session.clone(),
+            session_segment: segment_name(&self.plan.session, "session"),
+            stage_segment,
+            telemetry_segment,
+            generation: 1,
+            lifeline_fd: self.lifeline_read.as_raw_fd(),
+            paced: self.plan.timer.is_some(),
+            tick_ns: self.plan.tick_ns,
+            duty,
+        };
+        let path = self.lock.folder().join(format!("{who}.json"));
+        let errors = self.lock.folder().join(format!("{who}.stderr"));
+        let text = serde_json::to_vec(&file).map_err(|e| LaunchError::File { path: path.clone(), why: e.to_string() })?;
+        std::fs::write(&path, text).map_err(|e| LaunchError::File { path: path.clone(), why: e.to_string() })?;
+        let (program, arguments) = match program {
+            Program::Lean => (&options.lean_program, &[][..]),
+            Program::Full => (&options.full_program.0, &options.full_program.1[..]),
+        };
+        let child = spawn(program, arguments, &path, &errors, self.lifeline_read.as_raw_fd())
+            .map_err(|source| LaunchError::Spawn { who: who.to_owned(), program: program.clone(), source })?;
+        self.list.push(Process { name: who.to_owned(), stage, memory, child, errors, exited: None, _segment: own });
+        Ok(())
+    }
+
+    /// The launcher's words of the session.
+    pub fn session_words(&self) -> &crate::abi::SessionWords {
+        self.session.words(PAGE)
+    }
+
+    /// Newest tick.
+    pub fn tick(&self) -> u64 {
+        self.session.words::<crate::abi::TimerWords>(2 * PAGE).tick.load(Ordering::Acquire)
+    }
+
+    /// The process of a stage of the plan.
+    pub fn of_stage(&self, stage: usize) -> Option<&Process> {
+        self.list.iter().find(|p| p.stage == Some(stage))
+    }
+
+    /// Kills whoever still lives, and reaps everybody.
+    pub(super) fn kill_all(&mut self) {
+        for process in &mut self.list {
+            // A failure means that it is dead already.
+            let _ = process.child.kill();
+            let _ = process.child.wait();
+        }
+    }
+}
+
+impl Process {
+    /// The process's own words.
+    pub fn words(&self) -> &StageWords {
+        &self.memory.words
+    }
+
+    /// What it says went wrong; failing that, the last line it wrote to stderr.
+    pub(super) fn reason(&self) -> String {
+        let said = crate::text::load(&self.words().reason);
+        if !said.is_empty() {
+            return said;
+        }
+        let written = std::fs::read_to_string(&self.errors).unwrap_or_default();
+        written.lines().last().unwrap_or_default().to_owned()
+    }
+}
+
+fn spawn(program: &Path, arguments: &[String], file: &Path, errors: &Path, lifeline: i32) -> std::io::Result<Child> {
+    let stderr = std::fs::File::create(errors)?;
+    let mut command = Command::new(program);
+    command.args(arguments).env(STAGE_VARIABLE, file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    hook(&mut command, lifeline);
+    command.spawn()
+}
+
+/// What happens between fork and exec: own process group, pacing signal blocked, lifeline kept, death with the launcher.
+#[allow(unsafe_code, reason = "pre_exec runs between fork and exec")]
+fn hook(command: &mut Command, lifeline: i32) {
+    // SAFETY: the closure makes only async-signal-safe system calls and touches no memory but its captured number.
+    unsafe {
+        command.pre_exec(move || {
+            os::own_process_group();
+            os::block_pacing_signal();
+            os::keep_over_exec(lifeline);
+            Ok(())
+        });
+    }
+}
+
+fn ring_spec(plan: &Plan, index: usize) -> RingSpec {
+    let stream = &plan.streams[index];
+    RingSpec {
+        stream_type: stream.stream_type.clone(),
+        slots: stream.slots,
+        full: stream.full,
+        seats: stream
+            .seats
+            .iter()
+            .map(|seat| SeatSpec { kind: seat.kind, stage: plan.stages[seat.stage].name.clone(), port: seat.port.clone() })
+            .collect(),
+        spare_seats: stream.spare_seats,
+        stream: index as u32,
+        origin: stream.origin as u32,
+    }
+}
+
+fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
+    let stage = &plan.stages[index];
+    let edge = |stream: usize| EdgeDuty {
+        segment: segment_name(&plan.session, &plan.streams[stream].name),
+        stream_type: plan.streams[stream].stream_type.clone(),
+    };
+    StageDuty {
+        plan: stage.clone(),
+        inputs: stage.inputs.iter().map(|i| edge(i.stream)).collect(),
+        outputs: stage.outputs.iter().map(|o| edge(o.stream)).collect(),
+        origin: origin_of(plan, stage).unwrap_or(0) as u32,
+    }
+}
+
+/// The source stream whose frames pace a stage.
+fn origin_of(plan: &Plan, stage: &StagePlan) -> Option<usize> {
+    if stage.role == Role::Acquire {
+        return stage.outputs.first().map(|o| o.stream);
+    }
+    let pacing = stage.pacing.and_then(|p| stage.inputs.get(p))?;
+    Some(plan.streams[pacing.stream].origin)
+}
+
+fn watched(plan: &Plan, stage: &StagePlan) -> Watched {
+    let origin = origin_of(plan, stage).map(|o| &plan.streams[o].stream_type);
+    let frames = origin.map_or(1, |t| u64::from(t.frames_per_block()));
+    Watched {
+        name: stage.name.clone(),
+        role: Some(stage.role),
+        helper: stage.helper_of.is_some(),
+        divider: if stage.pace == Pace::Tick { u64::from(stage.divider) } else { 0 },
+        origin_frames: frames,
+        origin_ns: origin.and_then(|t| t.rate.ns_of_frames(frames)).unwrap_or(0),
+    }
+}
+
+/// Activation records a stage writes per second, roughly: its ticks and its blocks.
+fn records_per_second(plan: &Plan, stage: &StagePlan) -> f64 {
+    let ticks = match (&plan.timer, stage.pace) {
+        (Some(timer), Pace::Tick) => 1e9 / (timer.period_ns as f64 * f64::from(stage.divider)),
+        _ => 0.0,
+    };
+    let blocks = origin_of(plan, stage).map_or(0.0, |o| {
+        let origin = &plan.streams[o].stream_type;
+        origin.rate.as_f64() / f64::from(origin.frames_per_block().max(1))
+    });
+    // A source that plays faster than its file makes as many records faster.
+    let speed = stage.params.get("speed").and_then(serde_json::Value::as_f64).unwrap_or(1.0).max(1.0);
+    (ticks + blocks) * speed
+}

@@ -1,0 +1,187 @@
+//! The session file: says that a session exists, and with whom; locked by its launcher for as long as that lives.
+
+use super::LaunchError;
+use super::place::{make_private_dir, runtime_dir, segment_name};
+use crate::os;
+use crate::shm::SHM_DIR;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What a session file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// Session name.
+    pub session: String,
+    /// Launcher first, then every process.
+    pub processes: Vec<ProcessRecord>,
+    /// Streams, each with a ring segment of the same name.
+    pub streams: Vec<String>,
+    /// The graph file.
+    pub graph: Option<PathBuf>,
+}
+
+/// A process that belongs to a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ProcessRecord {
+    /// `launcher`, `timer`, or the stage.
+    pub name: String,
+    /// Process id.
+    pub pid: u32,
+    /// Start time (clock ticks since boot): with the pid, one process for good.
+    pub start_time: u64,
+}
+
+impl ProcessRecord {
+    /// The record of a living process.
+    pub fn of(name: &str, pid: u32) -> Self {
+        ProcessRecord { name: name.to_owned(), pid, start_time: start_time(pid).unwrap_or(0) }
+    }
+
+    /// True while that very process lives (a zombie does not).
+    pub fn is_alive(&self) -> bool {
+        start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+/// Start time of a living process; `None` for a dead one or a zombie.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The command name may hold anything: fields are counted from behind its closing bracket.
+    let fields: Vec<&str> = stat[stat.rfind(')')? + 2..].split(' ').collect();
+    (fields.first() != Some(&"Z")).then(|| fields.get(19)?.parse().ok()).flatten()
+}
+
+/// A session file this process holds locked. Dropped, it is removed with everything beside it.
+pub struct SessionLock {
+    file: File,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl SessionLock {
+    /// Takes the name. What a killed session of any name has left is removed first.
+    ///
+    /// # Errors
+    /// [`LaunchError::Running`] if a session of this name lives.
+    pub fn take(session: &str) -> Result<Self, LaunchError> {
+        let dir = runtime_dir()?;
+        collect_garbage()?;
+        let path = dir.join(format!("{session}.session"));
+        let refused = |e: std::io::Error| LaunchError::File { path: path.clone(), why: e.to_string() };
+        let mut file = open(&path).map_err(refused)?;
+        if !os::try_lock(&file) {
+            let record = read(&mut file);
+            let pid = record.processes.first().map_or(0, |p| p.pid);
+            return Err(LaunchError::Running { session: session.to_owned(), pid });
+        }
+        let record = read(&mut file);
+        if let Some(alive) = record.processes.iter().find(|p| p.is_alive()) {
+            return Err(LaunchError::Orphans { session: session.to_owned(), who: alive.name.clone(), pid: alive.pid });
+        }
+        let folder = dir.join(session);
+        make_private_dir(&folder)?;
+        Ok(SessionLock { file, path, folder })
+    }
+
+    /// Folder for the files of the session's processes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes who belongs to the session.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn write(&mut self, record: &SessionRecord) -> Result<(), LaunchError> {
+        let text = serde_json::to_vec(record).unwrap_or_default();
+        let done = self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(&text));
+        done.map_err(|e| LaunchError::File { path: self.path.clone(), why: e.to_string() })
+    }
+}
+
+impl Drop for SessionLock {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here, and the next start removes what is left.
+        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+}
+
+fn read(file: &mut File) -> SessionRecord {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// A session as its file tells.
+#[derive(Debug)]
+pub struct Found {
+    /// What the file holds.
+    pub record: SessionRecord,
+    /// Its launcher lives.
+    pub running: bool,
+}
+
+/// All sessions of this user.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn sessions() -> Result<Vec<Found>, LaunchError> {
+    let mut found = Vec::new();
+    for (path, name) in session_files()? {
+        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
+        let running = !os::try_lock(&file);
+        let mut record = read(&mut file);
+        record.session = name;
+        found.push(Found { record, running });
+    }
+    found.sort_by(|a, b| a.record.session.cmp(&b.record.session));
+    Ok(found)
+}
+
+fn session_files() -> Result<Vec<(PathBuf, String)>, LaunchError> {
+    let dir = runtime_dir()?;
+    let entries = std::fs::read_dir(&dir).map_err(|e| LaunchError::File { path: dir.clone(), why: e.to_string() })?;
+    let files = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some((entry.path(), name.strip_suffix(".session")?.to_owned()))
+    });
+    Ok(files.collect())
+}
+
+/// Removes what sessions have left whose launcher and processes are all dead. Returns the sessions' names, each with the
+/// number of segments removed.
+///
+/// # Errors
+/// If the folder of session files cannot be read.
+pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
+    let mut removed = Vec::new();
+    for (path, session) in session_files()? {
+        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
+        if !os::try_lock(&file) || read(&mut file).processes.iter().any(ProcessRecord::is_alive) {
+            continue;
+        }
+        let segments = remove_segments(&session);
+        if let Some(dir) = path.parent() {
+            let _ = std::fs::remove_dir_all(dir.join(&session));
+        }
+        let _ = std::fs::remove_file(&path);
+        removed.push((session, segments));
+    }
+    Ok(removed)
+}
+
+/// Unlinks every segment of a session; returns how many.
+fn remove_segments(session: &str) -> usize {
+    let prefix = segment_name(session, "").trim_start_matches('/').to_owned();
+    let Ok(entries) = std::fs::read_dir(SHM_DIR) else { return 0 };
+    let ours = entries.flatten().filter(|e| e.file_name().to_str().is_some_and(|n| n.starts_with(&prefix)));
+    ours.filter(|entry| std::fs::remove_file(entry.path()).is_ok()).count()
+}
