@@ -6,6 +6,7 @@
 pub mod abi;
 mod adapt;
 pub mod allocation;
+pub mod launch;
 pub mod os;
 pub mod outcome;
 pub mod records;

@@ -288,12 +288,6 @@ pub fn set_nice(nice: i8) {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(nice)) };
 }
 
-/// Asks for a signal when the thread that spawned this process ends. Async-signal-safe.
-pub fn die_with_parent() {
-    // SAFETY: plain numbers.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-}
-
 /// Makes this process leader of a group of its own, out of the terminal's Ctrl-C. Async-signal-safe.
 pub fn own_process_group() {
     // SAFETY: plain numbers.
@@ -325,12 +319,6 @@ pub fn keep_over_exec(fd: RawFd) {
 pub fn uid() -> u32 {
     // SAFETY: no arguments.
     unsafe { libc::geteuid() }
-}
-
-/// Kills a process that this one has spawned and not yet reaped.
-pub fn kill(pid: u32, signal: i32) {
-    // SAFETY: plain numbers; the pid is a child's, not yet reaped, so it cannot have been given to another process.
-    unsafe { libc::kill(pid as libc::pid_t, signal) };
 }
 
 /// Takes an exclusive lock on a file without waiting. False if somebody holds it.

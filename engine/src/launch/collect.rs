@@ -1,5 +1,8 @@
 //! The collector: drains telemetry rings into histograms, in the launcher, at normal priority.
-#![allow(unsafe_code, reason = "reads slots of mapped memory that may be overwritten meanwhile")]
+#![allow(
+    unsafe_code,
+    reason = "reads slots of mapped memory that may be overwritten meanwhile"
+)]
 
 use crate::abi::{ActivationRecord, CollectorWords, PAGE, TELEMETRY_SLOTS_AT, TelemetryWords};
 use crate::outcome::{Hop, HopKind, Interval};
@@ -70,7 +73,8 @@ pub struct LoopNow {
 
 fn histogram() -> Histogram<u64> {
     // The bounds are constants that the crate accepts.
-    Histogram::new_with_bounds(1, HIGHEST_NS, 3).unwrap_or_else(|e| unreachable!("histogram bounds: {e}"))
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3)
+        .unwrap_or_else(|e| unreachable!("histogram bounds: {e}"))
 }
 
 fn growing() -> Histogram<u64> {
@@ -84,11 +88,22 @@ fn put(histogram: &mut Histogram<u64>, saturated: &mut u64, value_ns: u64) {
 
 impl Source {
     fn hop(&mut self, kind: HopKind) -> &mut Hop {
-        let at = self.hops.iter().position(|h| h.kind == kind).unwrap_or_else(|| {
-            let stage = self.watched.name.clone();
-            self.hops.push(Hop { stage, kind, uncorrected: histogram(), corrected: histogram(), missing: 0, saturated: 0 });
-            self.hops.len() - 1
-        });
+        let at = self
+            .hops
+            .iter()
+            .position(|h| h.kind == kind)
+            .unwrap_or_else(|| {
+                let stage = self.watched.name.clone();
+                self.hops.push(Hop {
+                    stage,
+                    kind,
+                    uncorrected: histogram(),
+                    corrected: histogram(),
+                    missing: 0,
+                    saturated: 0,
+                });
+                self.hops.len() - 1
+            });
         &mut self.hops[at]
     }
 
@@ -116,7 +131,8 @@ impl Source {
                 self.taken = oldest;
             }
             let mut record = ActivationRecord::default();
-            let at = TELEMETRY_SLOTS_AT + (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
+            let at = TELEMETRY_SLOTS_AT
+                + (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
             let slot: &[crate::sync::AtomicU64; 16] = self.segment.words(at);
             copy_relaxed(slot.as_ptr().cast(), record.as_mut_bytes());
             fence(Ordering::Acquire); // [L]
@@ -148,7 +164,15 @@ impl Collector {
 
     /// Watches one process's telemetry segment.
     pub fn watch(&mut self, watched: Watched, segment: Owned, slots: u64) {
-        self.sources.push(Source { watched, segment, mask: slots - 1, taken: 0, missing: 0, hops: Vec::new(), last_origin: None });
+        self.sources.push(Source {
+            watched,
+            segment,
+            mask: slots - 1,
+            taken: 0,
+            missing: 0,
+            hops: Vec::new(),
+            last_origin: None,
+        });
     }
 
     /// The common start.
@@ -163,7 +187,11 @@ impl Collector {
                 self.account(index, &record);
             }
             let source = &self.sources[index];
-            source.segment.words::<CollectorWords>(2 * PAGE).taken.store(source.taken, Ordering::Release);
+            source
+                .segment
+                .words::<CollectorWords>(2 * PAGE)
+                .taken
+                .store(source.taken, Ordering::Release);
         }
         let elapsed = now_ns.saturating_sub(self.start_ns);
         if self.start_ns != 0 && elapsed >= self.current_from_ns + self.interval_ns {
@@ -180,11 +208,19 @@ impl Collector {
             // The timer slept for the first deadline it missed; each deadline passed over waited its own share of that.
             let late_ns = woke_ns.saturating_sub(record.since_ns);
             let skipped = u64::from(record.skipped[0]);
-            source.record(HopKind::TimerLateness, late_ns, (1..=skipped).map(|k| late_ns.saturating_sub(k * period_ns)));
+            source.record(
+                HopKind::TimerLateness,
+                late_ns,
+                (1..=skipped).map(|k| late_ns.saturating_sub(k * period_ns)),
+            );
             return;
         };
         if record.committed_ns != 0 {
-            source.record(HopKind::Run, record.committed_ns.saturating_sub(woke_ns), std::iter::empty());
+            source.record(
+                HopKind::Run,
+                record.committed_ns.saturating_sub(woke_ns),
+                std::iter::empty(),
+            );
         }
         if !paced || source.watched.helper {
             return;
@@ -194,13 +230,21 @@ impl Collector {
             let step_ns = source.watched.divider * period_ns;
             // `since` is the deadline of the tick it ran; ticks it slept through fell due before that.
             let waited_ns = woke_ns.saturating_sub(record.since_ns) + late * step_ns;
-            source.record(HopKind::Wake, waited_ns, (1..=late).map(|k| waited_ns.saturating_sub(k * step_ns)));
+            source.record(
+                HopKind::Wake,
+                waited_ns,
+                (1..=late).map(|k| waited_ns.saturating_sub(k * step_ns)),
+            );
         }
         if record.committed_ns == 0 || record.sampled_ns == 0 {
             return;
         }
         if role == Role::Acquire {
-            source.record(HopKind::Transport, record.arrived_ns.saturating_sub(record.sampled_ns), std::iter::empty());
+            source.record(
+                HopKind::Transport,
+                record.arrived_ns.saturating_sub(record.sampled_ns),
+                std::iter::empty(),
+            );
             return;
         }
         let age_ns = record.committed_ns.saturating_sub(record.sampled_ns);
@@ -209,12 +253,22 @@ impl Collector {
             return;
         }
         // Blocks that never came to a decision waited for this one.
-        let jump = source.last_origin.map_or(0, |last| record.origin_frame.saturating_sub(last));
+        let jump = source
+            .last_origin
+            .map_or(0, |last| record.origin_frame.saturating_sub(last));
         let lost = (jump / source.watched.origin_frames.max(1)).saturating_sub(1);
         source.last_origin = Some(record.origin_frame);
         let block_ns = source.watched.origin_ns;
-        source.record(HopKind::Loop, age_ns, (1..=lost).map(|k| age_ns + k * block_ns));
-        source.record(HopKind::HostLoop, record.committed_ns.saturating_sub(record.arrived_ns), std::iter::empty());
+        source.record(
+            HopKind::Loop,
+            age_ns,
+            (1..=lost).map(|k| age_ns + k * block_ns),
+        );
+        source.record(
+            HopKind::HostLoop,
+            record.committed_ns.saturating_sub(record.arrived_ns),
+            std::iter::empty(),
+        );
         self.decisions += 1;
         self.current.saturating_record(age_ns.max(1));
     }
@@ -226,7 +280,12 @@ impl Collector {
         if histogram.is_empty() {
             return;
         }
-        self.intervals.push(Interval { from_ns, length_ns: elapsed_ns - from_ns, tag: "loop".to_owned(), histogram });
+        self.intervals.push(Interval {
+            from_ns,
+            length_ns: elapsed_ns - from_ns,
+            tag: "loop".to_owned(),
+            histogram,
+        });
         if self.intervals.len() > MOST_INTERVALS {
             self.interval_ns *= 2;
             let mut joined: Vec<Interval> = Vec::with_capacity(MOST_INTERVALS);

@@ -32,14 +32,24 @@ pub struct Event {
 impl Events {
     pub fn create(name: &str, header: SegmentHeader) -> Result<Self, ShmError> {
         let mut segment = Owned::create(name, PAGE + ENTRIES * size_of::<EventEntry>())?;
-        segment.publish(SegmentHeader { kind: segment::EVENTS, fixed_bytes: PAGE as u64, ..header });
+        segment.publish(SegmentHeader {
+            kind: segment::EVENTS,
+            fixed_bytes: PAGE as u64,
+            ..header
+        });
         Ok(Events { segment, count: 0 })
     }
 
     /// Appends an event, over the oldest when the segment is full.
     pub fn say(&mut self, tick: u64, who: &str, what: &str) {
         self.count += 1;
-        let entry = EventEntry { number: self.count, at_ns: os::monotonic_ns(), tick, who: text::fixed(who), what: text::fixed(what) };
+        let entry = EventEntry {
+            number: self.count,
+            at_ns: os::monotonic_ns(),
+            tick,
+            who: text::fixed(who),
+            what: text::fixed(what),
+        };
         let at = PAGE + (self.count as usize - 1) % ENTRIES * size_of::<EventEntry>();
         let slot: &[AtomicU64; WORDS] = self.segment.words(at);
         slot[0].store(0, Ordering::Release);
@@ -55,16 +65,26 @@ impl Events {
 /// # Errors
 /// If there is no such segment, or it is damaged.
 pub fn read_events(session: &str) -> Result<Vec<Event>, ShmError> {
-    let segment = Segment::open(&super::segment_name(session, "events"), segment::EVENTS, Access::ReadOnly)?;
+    let segment = Segment::open(
+        &super::segment_name(session, "events"),
+        segment::EVENTS,
+        Access::ReadOnly,
+    )?;
     let bytes = ENTRIES * size_of::<EventEntry>();
     let map = segment.map(PAGE, bytes, Access::ReadOnly)?;
     let mut copy = vec![0; bytes];
     copy_relaxed(map.as_ptr(), &mut copy);
-    let entries = (0..ENTRIES).filter_map(|i| crate::shm::read_at::<EventEntry>(&copy, i * size_of::<EventEntry>()));
+    let entries = (0..ENTRIES)
+        .filter_map(|i| crate::shm::read_at::<EventEntry>(&copy, i * size_of::<EventEntry>()));
     let mut entries: Vec<EventEntry> = entries.filter(|e| e.number != 0).collect();
     entries.sort_by_key(|e| e.number);
     Ok(entries
         .iter()
-        .map(|e| Event { at_ns: e.at_ns, tick: e.tick, who: text::of(&e.who), what: text::of(&e.what) })
+        .map(|e| Event {
+            at_ns: e.at_ns,
+            tick: e.tick,
+            who: text::of(&e.who),
+            what: text::of(&e.what),
+        })
         .collect())
 }

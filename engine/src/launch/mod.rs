@@ -58,7 +58,9 @@ pub enum LaunchError {
         why: String,
     },
     /// The name is taken.
-    #[error("session `{session}` is running already (launcher pid {pid}): stop it, or give the graph another `name`")]
+    #[error(
+        "session `{session}` is running already (launcher pid {pid}): stop it, or give the graph another `name`"
+    )]
     Running {
         /// Session.
         session: String,
@@ -66,7 +68,9 @@ pub enum LaunchError {
         pid: u32,
     },
     /// The launcher died and a process of the session has not yet left.
-    #[error("session `{session}`: `{who}` (pid {pid}) still runs although its launcher is gone: wait two seconds, or kill it")]
+    #[error(
+        "session `{session}`: `{who}` (pid {pid}) still runs although its launcher is gone: wait two seconds, or kill it"
+    )]
     Orphans {
         /// Session.
         session: String,
@@ -97,7 +101,9 @@ pub enum LaunchError {
         why: String,
     },
     /// A process missed a phase's deadline.
-    #[error("{who}: not ready within {within:?} (state {state}): see what it waits for, or give it less to do before `ready`")]
+    #[error(
+        "{who}: not ready within {within:?} (state {state}): see what it waits for, or give it less to do before `ready`"
+    )]
     Deadline {
         /// Process.
         who: String,

@@ -29,11 +29,18 @@ pub fn runtime_dir() -> Result<PathBuf, LaunchError> {
 
 /// Makes a folder that only this user can enter, or checks that it is one.
 pub(super) fn make_private_dir(dir: &Path) -> Result<(), LaunchError> {
-    let refused = |why: String| LaunchError::File { path: dir.to_owned(), why };
+    let refused = |why: String| LaunchError::File {
+        path: dir.to_owned(),
+        why,
+    };
     match std::fs::DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => {}
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(e) => return Err(refused(format!("cannot make the folder for session files: {e}"))),
+        Err(e) => {
+            return Err(refused(format!(
+                "cannot make the folder for session files: {e}"
+            )));
+        }
     }
     let meta = std::fs::symlink_metadata(dir).map_err(|e| refused(e.to_string()))?;
     if !meta.is_dir() || meta.uid() != os::uid() || meta.mode() & 0o077 != 0 {

@@ -7,7 +7,9 @@ use super::{LaunchError, Options, segment_name};
 use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
 use crate::ring::{RingSpec, SeatSpec};
-use crate::runner::file::{Duty, EdgeDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty};
+use crate::runner::file::{
+    Duty, EdgeDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
+};
 use crate::runner::memory::{self, StageMemory};
 use crate::runner::telemetry;
 use crate::shm::{Access, Owned, Segment};
@@ -45,8 +47,8 @@ pub struct Processes {
     pub session: Owned,
     pub(super) events: Events,
     pub(super) lock: SessionLock,
-    /// Dropped first of all when the session is over: whoever still runs sees it.
-    pub(super) lifeline: Option<OwnedFd>,
+    /// Gone with the launcher, however it goes: whoever still runs sees it.
+    _lifeline: OwnedFd,
     lifeline_read: OwnedFd,
 }
 
@@ -60,7 +62,11 @@ fn machine_id() -> [u8; 16] {
 }
 
 fn hex(text: &str) -> [u8; 16] {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .map(|d| d as u8)
+        .collect();
     let mut id = [0; 16];
     for (byte, pair) in id.iter_mut().zip(digits.chunks(2)) {
         *byte = pair.iter().fold(0, |value, digit| value << 4 | digit);
@@ -70,17 +76,33 @@ fn hex(text: &str) -> [u8; 16] {
 
 impl Processes {
     /// Makes every segment and starts every process.
-    pub(super) fn prepare(plan: &Plan, options: &Options<'_>, collector: &mut Collector) -> Result<Self, LaunchError> {
+    pub(super) fn prepare(
+        plan: &Plan,
+        options: &Options<'_>,
+        collector: &mut Collector,
+    ) -> Result<Self, LaunchError> {
         let name = |part: &str| segment_name(&plan.session, part);
         let lock = SessionLock::take(&plan.session)?;
-        let header = SegmentHeader { session_id: random_id(), machine_id: machine_id(), launcher_pid: std::process::id(), ..SegmentHeader::default() };
+        let header = SegmentHeader {
+            session_id: random_id(),
+            machine_id: machine_id(),
+            launcher_pid: std::process::id(),
+            ..SegmentHeader::default()
+        };
         let mut session = Owned::create(&name("session"), 3 * PAGE)?;
-        session.publish(SegmentHeader { kind: segment::SESSION, fixed_bytes: PAGE as u64, ..header });
+        session.publish(SegmentHeader {
+            kind: segment::SESSION,
+            fixed_bytes: PAGE as u64,
+            ..header
+        });
         let rings: Vec<Owned> = (0..plan.streams.len())
             .map(|index| ring_spec(plan, index).create(&name(&plan.streams[index].name), header))
             .collect::<Result<_, _>>()?;
         let events = Events::create(&name("events"), header)?;
-        let (lifeline_read, lifeline) = os::pipe().map_err(|e| LaunchError::File { path: "lifeline pipe".into(), why: e.to_string() })?;
+        let (lifeline_read, lifeline) = os::pipe().map_err(|e| LaunchError::File {
+            path: "lifeline pipe".into(),
+            why: e.to_string(),
+        })?;
         let mut all = Processes {
             plan: plan.clone(),
             rings,
@@ -88,7 +110,7 @@ impl Processes {
             session,
             events,
             lock,
-            lifeline: Some(lifeline),
+            _lifeline: lifeline,
             lifeline_read,
         };
         let words = all.session_words();
@@ -96,7 +118,9 @@ impl Processes {
         words.start_tick.store(1, Ordering::Relaxed);
         words.period_ns.store(plan.tick_ns, Ordering::Relaxed);
         if let Some(duration) = options.duration {
-            words.run_ns.store(duration.as_nanos() as u64, Ordering::Relaxed);
+            words
+                .run_ns
+                .store(duration.as_nanos() as u64, Ordering::Relaxed);
         }
         let result = all.start_all(options, header, collector);
         if let Err(error) = result {
@@ -106,7 +130,12 @@ impl Processes {
         Ok(all)
     }
 
-    fn start_all(&mut self, options: &Options<'_>, header: SegmentHeader, collector: &mut Collector) -> Result<(), LaunchError> {
+    fn start_all(
+        &mut self,
+        options: &Options<'_>,
+        header: SegmentHeader,
+        collector: &mut Collector,
+    ) -> Result<(), LaunchError> {
         let plan = self.plan.clone();
         let name = |part: &str| segment_name(&plan.session, part);
         // Stages first: the timer attaches to their segments.
@@ -114,28 +143,80 @@ impl Processes {
             let duty = Duty::Stage(Box::new(stage_duty(&plan, index)));
             let watched = watched(&plan, stage);
             let per_second = records_per_second(&plan, stage);
-            self.start(&stage.name, Some(index), &stage.described, &stage.params.to_string(), duty, stage.program, options, header, collector, watched, per_second)?;
+            self.start(
+                &stage.name,
+                Some(index),
+                &stage.described,
+                &stage.params.to_string(),
+                duty,
+                stage.program,
+                options,
+                header,
+                collector,
+                watched,
+                per_second,
+            )?;
         }
         if let Some(timer) = &plan.timer {
-            let rings = plan.stages.iter().filter(|s| s.pace == Pace::Tick).map(|s| RingDuty {
-                stage_segment: name(&format!("stage.{}", s.name)),
-                divider: s.divider,
-                phase: s.phase,
+            let rings = plan
+                .stages
+                .iter()
+                .filter(|s| s.pace == Pace::Tick)
+                .map(|s| RingDuty {
+                    stage_segment: name(&format!("stage.{}", s.name)),
+                    divider: s.divider,
+                    phase: s.phase,
+                });
+            let duty = Duty::Timer(TimerDuty {
+                cpu: timer.cpu,
+                priority: timer.priority,
+                spin_ns: timer.spin_ns,
+                rings: rings.collect(),
             });
-            let duty = Duty::Timer(TimerDuty { cpu: timer.cpu, priority: timer.priority, spin_ns: timer.spin_ns, rings: rings.collect() });
-            let watched = Watched { name: "timer".into(), role: None, helper: false, divider: 1, origin_frames: 0, origin_ns: 0 };
+            let watched = Watched {
+                name: "timer".into(),
+                role: None,
+                helper: false,
+                divider: 1,
+                origin_frames: 0,
+                origin_ns: 0,
+            };
             let per_second = 1e9 / timer.period_ns as f64;
-            self.start("timer", None, &Described::default(), "{}", duty, Program::Lean, options, header, collector, watched, per_second)?;
+            self.start(
+                "timer",
+                None,
+                &Described::default(),
+                "{}",
+                duty,
+                Program::Lean,
+                options,
+                header,
+                collector,
+                watched,
+                per_second,
+            )?;
             self.list.rotate_right(1);
         }
         let mut processes = vec![ProcessRecord::of("launcher", std::process::id())];
-        processes.extend(self.list.iter().map(|p| ProcessRecord::of(&p.name, p.child.id())));
+        processes.extend(
+            self.list
+                .iter()
+                .map(|p| ProcessRecord::of(&p.name, p.child.id())),
+        );
         let streams = plan.streams.iter().map(|s| s.name.clone()).collect();
-        let record = SessionRecord { session: plan.session.clone(), processes, streams, graph: plan.graph_path.clone() };
+        let record = SessionRecord {
+            session: plan.session.clone(),
+            processes,
+            streams,
+            graph: plan.graph_path.clone(),
+        };
         self.lock.write(&record)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one process has these parts, and this is the one place that joins them")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one process has these parts, and this is the one place that joins them"
+    )]
     fn start(
         &mut self,
         who: &str,
@@ -153,10 +234,19 @@ impl Processes {
         let stage_segment = segment_name(&self.plan.session, &format!("stage.{who}"));
         let telemetry_segment = segment_name(&self.plan.session, &format!("telemetry.{who}"));
         let own = memory::create(&stage_segment, described, params, header)?;
-        own.words::<StageOrders>(2 * PAGE).generation.store(1, Ordering::Relaxed);
-        let memory = StageMemory::attach(&Segment::open(&stage_segment, segment::STAGE, Access::ReadWrite)?, Access::ReadWrite)?;
+        own.words::<StageOrders>(2 * PAGE)
+            .generation
+            .store(1, Ordering::Relaxed);
+        let memory = StageMemory::attach(
+            &Segment::open(&stage_segment, segment::STAGE, Access::ReadWrite)?,
+            Access::ReadWrite,
+        )?;
         let slots = telemetry::slots_for(per_second);
-        collector.watch(watched, telemetry::create(&telemetry_segment, slots, header)?, slots);
+        collector.watch(
+            watched,
+            telemetry::create(&telemetry_segment, slots, header)?,
+            slots,
+        );
         let file = StageFile {
             session: self.plan.session.clone(),
             session_segment: segment_name(&self.plan.session, "session"),
@@ -170,15 +260,39 @@ impl Processes {
         };
         let path = self.lock.folder().join(format!("{who}.json"));
         let errors = self.lock.folder().join(format!("{who}.stderr"));
-        let text = serde_json::to_vec(&file).map_err(|e| LaunchError::File { path: path.clone(), why: e.to_string() })?;
-        std::fs::write(&path, text).map_err(|e| LaunchError::File { path: path.clone(), why: e.to_string() })?;
+        let text = serde_json::to_vec(&file).map_err(|e| LaunchError::File {
+            path: path.clone(),
+            why: e.to_string(),
+        })?;
+        std::fs::write(&path, text).map_err(|e| LaunchError::File {
+            path: path.clone(),
+            why: e.to_string(),
+        })?;
         let (program, arguments) = match program {
             Program::Lean => (&options.lean_program, &[][..]),
             Program::Full => (&options.full_program.0, &options.full_program.1[..]),
         };
-        let child = spawn(program, arguments, &path, &errors, self.lifeline_read.as_raw_fd())
-            .map_err(|source| LaunchError::Spawn { who: who.to_owned(), program: program.clone(), source })?;
-        self.list.push(Process { name: who.to_owned(), stage, memory, child, errors, exited: None, _segment: own });
+        let child = spawn(
+            program,
+            arguments,
+            &path,
+            &errors,
+            self.lifeline_read.as_raw_fd(),
+        )
+        .map_err(|source| LaunchError::Spawn {
+            who: who.to_owned(),
+            program: program.clone(),
+            source,
+        })?;
+        self.list.push(Process {
+            name: who.to_owned(),
+            stage,
+            memory,
+            child,
+            errors,
+            exited: None,
+            _segment: own,
+        });
         Ok(())
     }
 
@@ -189,7 +303,10 @@ impl Processes {
 
     /// Newest tick.
     pub fn tick(&self) -> u64 {
-        self.session.words::<crate::abi::TimerWords>(2 * PAGE).tick.load(Ordering::Acquire)
+        self.session
+            .words::<crate::abi::TimerWords>(2 * PAGE)
+            .tick
+            .load(Ordering::Acquire)
     }
 
     /// The process of a stage of the plan.
@@ -224,10 +341,21 @@ impl Process {
     }
 }
 
-fn spawn(program: &Path, arguments: &[String], file: &Path, errors: &Path, lifeline: i32) -> std::io::Result<Child> {
+fn spawn(
+    program: &Path,
+    arguments: &[String],
+    file: &Path,
+    errors: &Path,
+    lifeline: i32,
+) -> std::io::Result<Child> {
     let stderr = std::fs::File::create(errors)?;
     let mut command = Command::new(program);
-    command.args(arguments).env(STAGE_VARIABLE, file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    command
+        .args(arguments)
+        .env(STAGE_VARIABLE, file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr);
     hook(&mut command, lifeline);
     command.spawn()
 }
@@ -255,7 +383,11 @@ fn ring_spec(plan: &Plan, index: usize) -> RingSpec {
         seats: stream
             .seats
             .iter()
-            .map(|seat| SeatSpec { kind: seat.kind, stage: plan.stages[seat.stage].name.clone(), port: seat.port.clone() })
+            .map(|seat| SeatSpec {
+                kind: seat.kind,
+                stage: plan.stages[seat.stage].name.clone(),
+                port: seat.port.clone(),
+            })
             .collect(),
         spare_seats: stream.spare_seats,
         stream: index as u32,
@@ -293,9 +425,15 @@ fn watched(plan: &Plan, stage: &StagePlan) -> Watched {
         name: stage.name.clone(),
         role: Some(stage.role),
         helper: stage.helper_of.is_some(),
-        divider: if stage.pace == Pace::Tick { u64::from(stage.divider) } else { 0 },
+        divider: if stage.pace == Pace::Tick {
+            u64::from(stage.divider)
+        } else {
+            0
+        },
         origin_frames: frames,
-        origin_ns: origin.and_then(|t| t.rate.ns_of_frames(frames)).unwrap_or(0),
+        origin_ns: origin
+            .and_then(|t| t.rate.ns_of_frames(frames))
+            .unwrap_or(0),
     }
 }
 
@@ -310,6 +448,11 @@ fn records_per_second(plan: &Plan, stage: &StagePlan) -> f64 {
         origin.rate.as_f64() / f64::from(origin.frames_per_block().max(1))
     });
     // A source that plays faster than its file makes as many records faster.
-    let speed = stage.params.get("speed").and_then(serde_json::Value::as_f64).unwrap_or(1.0).max(1.0);
+    let speed = stage
+        .params
+        .get("speed")
+        .and_then(serde_json::Value::as_f64)
+        .unwrap_or(1.0)
+        .max(1.0);
     (ticks + blocks) * speed
 }

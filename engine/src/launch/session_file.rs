@@ -37,7 +37,11 @@ pub struct ProcessRecord {
 impl ProcessRecord {
     /// The record of a living process.
     pub fn of(name: &str, pid: u32) -> Self {
-        ProcessRecord { name: name.to_owned(), pid, start_time: start_time(pid).unwrap_or(0) }
+        ProcessRecord {
+            name: name.to_owned(),
+            pid,
+            start_time: start_time(pid).unwrap_or(0),
+        }
     }
 
     /// True while that very process lives (a zombie does not).
@@ -51,7 +55,9 @@ fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name may hold anything: fields are counted from behind its closing bracket.
     let fields: Vec<&str> = stat[stat.rfind(')')? + 2..].split(' ').collect();
-    (fields.first() != Some(&"Z")).then(|| fields.get(19)?.parse().ok()).flatten()
+    (fields.first() != Some(&"Z"))
+        .then(|| fields.get(19)?.parse().ok())
+        .flatten()
 }
 
 /// A session file this process holds locked. Dropped, it is removed with everything beside it.
@@ -70,16 +76,26 @@ impl SessionLock {
         let dir = runtime_dir()?;
         collect_garbage()?;
         let path = dir.join(format!("{session}.session"));
-        let refused = |e: std::io::Error| LaunchError::File { path: path.clone(), why: e.to_string() };
+        let refused = |e: std::io::Error| LaunchError::File {
+            path: path.clone(),
+            why: e.to_string(),
+        };
         let mut file = open(&path).map_err(refused)?;
         if !os::try_lock(&file) {
             let record = read(&mut file);
             let pid = record.processes.first().map_or(0, |p| p.pid);
-            return Err(LaunchError::Running { session: session.to_owned(), pid });
+            return Err(LaunchError::Running {
+                session: session.to_owned(),
+                pid,
+            });
         }
         let record = read(&mut file);
         if let Some(alive) = record.processes.iter().find(|p| p.is_alive()) {
-            return Err(LaunchError::Orphans { session: session.to_owned(), who: alive.name.clone(), pid: alive.pid });
+            return Err(LaunchError::Orphans {
+                session: session.to_owned(),
+                who: alive.name.clone(),
+                pid: alive.pid,
+            });
         }
         let folder = dir.join(session);
         make_private_dir(&folder)?;
@@ -97,8 +113,15 @@ impl SessionLock {
     /// What the system said.
     pub fn write(&mut self, record: &SessionRecord) -> Result<(), LaunchError> {
         let text = serde_json::to_vec(record).unwrap_or_default();
-        let done = self.file.rewind().and_then(|()| self.file.set_len(0)).and_then(|()| self.file.write_all(&text));
-        done.map_err(|e| LaunchError::File { path: self.path.clone(), why: e.to_string() })
+        let done = self
+            .file
+            .rewind()
+            .and_then(|()| self.file.set_len(0))
+            .and_then(|()| self.file.write_all(&text));
+        done.map_err(|e| LaunchError::File {
+            path: self.path.clone(),
+            why: e.to_string(),
+        })
     }
 }
 
@@ -111,13 +134,22 @@ impl Drop for SessionLock {
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
 }
 
 fn read(file: &mut File) -> SessionRecord {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
+    read.ok()
+        .and_then(|_| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
 /// A session as its file tells.
@@ -136,7 +168,9 @@ pub struct Found {
 pub fn sessions() -> Result<Vec<Found>, LaunchError> {
     let mut found = Vec::new();
     for (path, name) in session_files()? {
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
+        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else {
+            continue;
+        };
         let running = !os::try_lock(&file);
         let mut record = read(&mut file);
         record.session = name;
@@ -148,7 +182,10 @@ pub fn sessions() -> Result<Vec<Found>, LaunchError> {
 
 fn session_files() -> Result<Vec<(PathBuf, String)>, LaunchError> {
     let dir = runtime_dir()?;
-    let entries = std::fs::read_dir(&dir).map_err(|e| LaunchError::File { path: dir.clone(), why: e.to_string() })?;
+    let entries = std::fs::read_dir(&dir).map_err(|e| LaunchError::File {
+        path: dir.clone(),
+        why: e.to_string(),
+    })?;
     let files = entries.flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         Some((entry.path(), name.strip_suffix(".session")?.to_owned()))
@@ -164,8 +201,15 @@ fn session_files() -> Result<Vec<(PathBuf, String)>, LaunchError> {
 pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
     let mut removed = Vec::new();
     for (path, session) in session_files()? {
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
-        if !os::try_lock(&file) || read(&mut file).processes.iter().any(ProcessRecord::is_alive) {
+        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else {
+            continue;
+        };
+        if !os::try_lock(&file)
+            || read(&mut file)
+                .processes
+                .iter()
+                .any(ProcessRecord::is_alive)
+        {
             continue;
         }
         let segments = remove_segments(&session);
@@ -181,7 +225,14 @@ pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
 /// Unlinks every segment of a session; returns how many.
 fn remove_segments(session: &str) -> usize {
     let prefix = segment_name(session, "").trim_start_matches('/').to_owned();
-    let Ok(entries) = std::fs::read_dir(SHM_DIR) else { return 0 };
-    let ours = entries.flatten().filter(|e| e.file_name().to_str().is_some_and(|n| n.starts_with(&prefix)));
-    ours.filter(|entry| std::fs::remove_file(entry.path()).is_ok()).count()
+    let Ok(entries) = std::fs::read_dir(SHM_DIR) else {
+        return 0;
+    };
+    let ours = entries.flatten().filter(|e| {
+        e.file_name()
+            .to_str()
+            .is_some_and(|n| n.starts_with(&prefix))
+    });
+    ours.filter(|entry| std::fs::remove_file(entry.path()).is_ok())
+        .count()
 }

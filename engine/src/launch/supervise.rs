@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use thread_priority::{RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+};
 
 /// FIFO priority; below the timer and the interlock, above every stage.
 const PRIORITY: u8 = 93;
@@ -49,12 +51,21 @@ impl Supervisor {
                 living.retain(|(process, _)| {
                     let died = dead.next().unwrap_or(false);
                     // The receiver outlives this thread.
-                    died.then(|| send.send(Death { process: *process, at_ns }));
+                    died.then(|| {
+                        send.send(Death {
+                            process: *process,
+                            at_ns,
+                        })
+                    });
                     !died
                 });
             }
         });
-        Supervisor { deaths, over, thread: Some(thread) }
+        Supervisor {
+            deaths,
+            over,
+            thread: Some(thread),
+        }
     }
 
     /// The next death, waiting at most so long for one.

@@ -1,0 +1,236 @@
+//! The accounts: every term read where it was counted, none computed from the others.
+
+use super::prepare::Processes;
+use crate::abi::{
+    Bank, PAGE, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords, end_reason,
+};
+use crate::outcome::{EdgeAccount, RingAccount, SourceAccount, TickAccount};
+use crate::runner::due_between;
+use crate::shm::read_at;
+use crate::sync::{AtomicU64, Ordering};
+use ephapse_rtconfig::describe::Role;
+use ephapse_rtconfig::plan::{Pace, SeatKind};
+
+fn get(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Acquire)
+}
+
+/// The live words of a ring.
+pub(super) fn producer_words(processes: &Processes, stream: usize) -> &ProducerWords {
+    processes.rings[stream].words(geometry(processes, stream).producer_at as usize)
+}
+
+/// The live words of a seat.
+pub(super) fn seat_words(processes: &Processes, stream: usize, seat: usize) -> &SeatWords {
+    processes.rings[stream].words(geometry(processes, stream).seats_at as usize + seat * PAGE)
+}
+
+fn geometry(processes: &Processes, stream: usize) -> RingGeometry {
+    // The launcher wrote the geometry itself and nobody else can: region (a) is read-only for all others.
+    let copy: &[AtomicU64; 16] = processes.rings[stream].words(RING_GEOMETRY_AT);
+    let bytes: Vec<u8> = copy
+        .iter()
+        .flat_map(|w| w.load(Ordering::Relaxed).to_ne_bytes())
+        .collect();
+    read_at(&bytes, 0).unwrap_or_default()
+}
+
+/// Ticks: `due` from clock, period, divider and phase; the rest from the process's own page. `died` names, per process,
+/// whether it died: what fell due behind its last tick then counts as `dead`.
+pub(super) fn ticks(
+    processes: &Processes,
+    start_tick: u64,
+    stop_tick: u64,
+    died: &[bool],
+) -> Vec<TickAccount> {
+    let mut accounts = Vec::new();
+    for (process, died) in processes.list.iter().zip(died) {
+        let (divider, phase) = match process.stage.map(|s| &processes.plan.stages[s]) {
+            None => (1, 0),
+            Some(stage) if stage.pace == Pace::Tick => {
+                (u64::from(stage.divider), u64::from(stage.phase))
+            }
+            Some(_) => continue,
+        };
+        let bank: &Bank = process.memory.bank();
+        let due = due_between(start_tick, stop_tick, divider, phase);
+        let mut account = TickAccount {
+            who: process.name.clone(),
+            due,
+            run: get(&bank.run),
+            late_wake: get(&bank.late_wake),
+            long_run: get(&bank.long_run),
+            no_room: get(&bank.no_room),
+            dead: get(&bank.dead),
+            holds: false,
+        };
+        if *died {
+            account.dead += due_between(
+                (get(&bank.ran) + 1).max(start_tick),
+                stop_tick,
+                divider,
+                phase,
+            );
+        }
+        account.holds = account.due
+            == account.run + account.late_wake + account.long_run + account.no_room + account.dead;
+        accounts.push(account);
+    }
+    accounts
+}
+
+/// Rings.
+pub(super) fn rings(processes: &Processes) -> Vec<RingAccount> {
+    let streams = processes.plan.streams.iter().enumerate();
+    let accounts = streams.filter_map(|(index, stream)| {
+        let bank = processes.of_stage(stream.maker)?.memory.bank();
+        let port = processes.plan.stages[stream.maker]
+            .outputs
+            .iter()
+            .position(|o| o.stream == index)?;
+        let published = get(&producer_words(processes, index).published);
+        let (offered, dropped) = (
+            get(&bank.outputs[port].offered),
+            get(&bank.outputs[port].dropped),
+        );
+        Some(RingAccount {
+            stream: stream.name.clone(),
+            offered,
+            published,
+            dropped,
+            holds: offered == published + dropped,
+        })
+    });
+    accounts.collect()
+}
+
+/// Seats.
+pub(super) fn edges(processes: &Processes) -> Vec<EdgeAccount> {
+    let mut accounts = Vec::new();
+    for (index, stream) in processes.plan.streams.iter().enumerate() {
+        let published = get(&producer_words(processes, index).published);
+        for (seat, plan) in stream.seats.iter().enumerate() {
+            let stage = &processes.plan.stages[plan.stage];
+            let Some(process) = processes.of_stage(plan.stage) else {
+                continue;
+            };
+            let Some(port) = stage
+                .inputs
+                .iter()
+                .position(|i| i.stream == index && i.seat as usize == seat)
+            else {
+                continue;
+            };
+            let account = &process.memory.bank().inputs[port];
+            let words = seat_words(processes, index, seat);
+            let published = published - get(&words.joined);
+            let left = published.saturating_sub(get(&words.position) - get(&words.joined));
+            let (consumed, jumped, lapped) = (
+                get(&account.consumed),
+                get(&account.jumped),
+                get(&account.lapped),
+            );
+            // A feedback edge takes no part in the end; a closed seat reports what it left.
+            let may_leave = stage.inputs[port].feedback
+                || get(&words.closed) != 0
+                || plan.kind == SeatKind::Lap;
+            accounts.push(EdgeAccount {
+                stream: stream.name.clone(),
+                seat: stage.name.clone(),
+                kind: plan.kind,
+                published,
+                consumed,
+                jumped,
+                lapped,
+                left,
+                gaps: get(&account.gaps),
+                lost_frames: get(&account.lost_frames),
+                holds: published == consumed + jumped + lapped + left && (left == 0 || may_leave),
+            });
+        }
+    }
+    accounts
+}
+
+/// Sources: what the device, file or driver counted against what was published and lost.
+pub(super) fn sources(processes: &Processes) -> Vec<SourceAccount> {
+    let streams = processes.plan.streams.iter().enumerate();
+    let accounts = streams.filter_map(|(index, stream)| {
+        let maker = &processes.plan.stages[stream.maker];
+        if maker.role != Role::Acquire || maker.helper_of.is_some() {
+            return None;
+        }
+        let port = maker.outputs.iter().position(|o| o.stream == index)?;
+        let account = &processes.of_stage(stream.maker)?.memory.bank().outputs[port];
+        let (counted, valid, lost) = (
+            get(&account.counted),
+            get(&account.valid),
+            get(&account.lost),
+        );
+        Some(SourceAccount {
+            stream: stream.name.clone(),
+            counted,
+            valid,
+            lost,
+            holds: counted == valid + lost,
+        })
+    });
+    accounts.collect()
+}
+
+/// True when every stream has ended and every `hold` seat that is still open has taken all of it.
+pub(super) fn drained(processes: &Processes) -> bool {
+    processes
+        .plan
+        .streams
+        .iter()
+        .enumerate()
+        .all(|(index, stream)| {
+            let words = producer_words(processes, index);
+            let end = get(&words.end);
+            end != crate::abi::OPEN
+                && stream.seats.iter().enumerate().all(|(seat, plan)| {
+                    let words = seat_words(processes, index, seat);
+                    let feedback = processes.plan.stages[plan.stage]
+                        .inputs
+                        .iter()
+                        .any(|i| i.stream == index && i.feedback);
+                    plan.kind == SeatKind::Lap
+                        || feedback
+                        || get(&words.closed) != 0
+                        || get(&words.position) >= end
+                })
+        })
+}
+
+/// True when every source (helpers apart) has ended its streams.
+pub(super) fn sources_ended(processes: &Processes) -> bool {
+    processes
+        .plan
+        .streams
+        .iter()
+        .enumerate()
+        .all(|(index, stream)| {
+            let maker = &processes.plan.stages[stream.maker];
+            maker.role != Role::Acquire
+                || maker.helper_of.is_some()
+                || get(&producer_words(processes, index).end) != crate::abi::OPEN
+        })
+}
+
+/// Stores the end of a dead process's streams, and closes its seats so that nobody waits for it.
+pub(super) fn bury(processes: &Processes, stage: usize) {
+    let plan = &processes.plan.stages[stage];
+    for output in &plan.outputs {
+        let words = producer_words(processes, output.stream);
+        if get(&words.end) == crate::abi::OPEN {
+            words.end_reason.store(end_reason::DIED, Ordering::Relaxed);
+            words.end.store(get(&words.published), Ordering::Release); // [E]
+        }
+    }
+    for input in &plan.inputs {
+        seat_words(processes, input.stream, input.seat as usize)
+            .closed
+            .store(1, Ordering::Release);
+    }
+}

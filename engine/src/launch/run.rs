@@ -1,0 +1,557 @@
+//! A session from the ready barrier to the report.
+
+use super::account;
+use super::collect::{Collector, LoopNow};
+use super::prepare::{Process, Processes};
+use super::supervise::{Death, Supervisor};
+use super::{LaunchError, Options};
+use crate::abi::{OPEN, session_state, stage_state};
+use crate::os::{self, PidFd};
+use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Tie};
+use crate::sync::Ordering;
+use ephapse_rtconfig::plan::{Plan, Policy};
+use std::fs::File;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// From spawn to ready.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+/// From the ready barrier to the common start: time for everybody to see it.
+const START_AHEAD: Duration = Duration::from_millis(50);
+/// From the end of the sources to the last block taken, in a paced run.
+const DRAIN_WITHIN: Duration = Duration::from_secs(3);
+/// The same in an unpaced run, whose stages have whole rings to work through.
+const DRAIN_UNPACED_WITHIN: Duration = Duration::from_secs(60);
+/// From the stop tick to the last exit.
+const EXIT_WITHIN: Duration = Duration::from_secs(2);
+/// The stop tick lies so far ahead that every process sees it before it falls due.
+const STOP_AHEAD: Duration = Duration::from_millis(20);
+/// Rhythm of the collector.
+const RHYTHM: Duration = Duration::from_millis(50);
+
+/// What the screen shows of a running session.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// State.
+    pub state: &'static str,
+    /// Since the common start, ns.
+    pub elapsed_ns: u64,
+    /// Newest tick.
+    pub tick: u64,
+    /// Loop latency of the running second.
+    pub loop_now: LoopNow,
+    /// Ticks skipped so far by all.
+    pub skipped: u64,
+    /// Frames lost at the sources so far.
+    pub lost_frames: u64,
+    /// Everything that should run in real time does.
+    pub rt_active: bool,
+}
+
+/// Runs a plan to its end.
+///
+/// # Errors
+/// Whatever kept the session from starting. Once it runs, what goes wrong is a fault of the [`Outcome`].
+pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchError> {
+    let mut collector = Collector::new(plan.timer.is_some(), plan.tick_ns);
+    // Held for the whole run: idle CPUs poll, a wake-up costs microseconds instead of tens of them.
+    let _latency = plan.timer.as_ref().and_then(|_| hold_cpu_latency());
+    let mut processes = Processes::prepare(plan, options, &mut collector)?;
+    let ready = wait_until_ready(&mut processes, options);
+    if let Err(error) = ready.and_then(|()| check_real_time(&processes, options)) {
+        processes.session_words().stop.store(2, Ordering::Release);
+        processes.kill_all();
+        return Err(error);
+    }
+    Ok(Run::new(processes, collector).go(options))
+}
+
+/// Asks the kernel for the shallowest idle state as long as the file is open. `None` without permission.
+fn hold_cpu_latency() -> Option<File> {
+    let mut file = File::options()
+        .write(true)
+        .open("/dev/cpu_dma_latency")
+        .ok()?;
+    file.write_all(&0_i32.to_ne_bytes()).ok()?;
+    Some(file)
+}
+
+fn state_name(process: &Process) -> &'static str {
+    let state = process.words().state.load(Ordering::Acquire) as usize;
+    stage_state::NAMES.get(state).copied().unwrap_or("unknown")
+}
+
+fn wait_until_ready(processes: &mut Processes, options: &Options<'_>) -> Result<(), LaunchError> {
+    let deadline = Instant::now() + READY_WITHIN;
+    processes
+        .session_words()
+        .state
+        .store(session_state::PREPARING, Ordering::Release);
+    processes.events.say(0, "session", "preparing");
+    loop {
+        let mut waiting = None;
+        for process in &mut processes.list {
+            let state = process.words().state.load(Ordering::Acquire);
+            let exited = process.child.try_wait().ok().flatten();
+            if state == stage_state::FAILED || exited.is_some() {
+                let why = match (process.reason(), exited) {
+                    (said, _) if !said.is_empty() => said,
+                    (_, Some(status)) => format!("left before it was ready ({status})"),
+                    _ => "failed without saying why".to_owned(),
+                };
+                return Err(LaunchError::Stage {
+                    who: process.name.clone(),
+                    why,
+                });
+            }
+            if state != stage_state::READY {
+                waiting = Some((process.name.clone(), state_name(process)));
+            }
+        }
+        let Some((who, state)) = waiting else {
+            return Ok(());
+        };
+        if options
+            .interrupts
+            .load(std::sync::atomic::Ordering::Acquire)
+            > 0
+        {
+            return Err(LaunchError::Interrupted);
+        }
+        if Instant::now() > deadline {
+            return Err(LaunchError::Deadline {
+                who,
+                within: READY_WITHIN,
+                state,
+            });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What stands between this session and real time; empty if nothing does.
+fn why_no_real_time(processes: &Processes) -> String {
+    if processes.plan.timer.is_none() {
+        return "the run is unpaced: logical time, normal priority".to_owned();
+    }
+    let fifo = |process: &&Process| {
+        process
+            .stage
+            .is_none_or(|s| processes.plan.stages[s].policy == Policy::Fifo)
+    };
+    let whys = processes
+        .list
+        .iter()
+        .filter(fifo)
+        .map(|p| (p, crate::text::load(&p.words().rt_why)));
+    let whys: Vec<String> = whys
+        .filter(|(_, why)| !why.is_empty())
+        .map(|(p, why)| format!("{}: {why}", p.name))
+        .collect();
+    match whys.as_slice() {
+        [] if !processes
+            .plan
+            .stages
+            .iter()
+            .any(|s| s.policy == Policy::Fifo) =>
+        {
+            "no stage has policy `fifo`".to_owned()
+        }
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, rest @ ..] => format!("{first} (and {} more like it)", rest.len()),
+    }
+}
+
+fn check_real_time(processes: &Processes, options: &Options<'_>) -> Result<(), LaunchError> {
+    let why = why_no_real_time(processes);
+    if options.require_rt && !why.is_empty() {
+        Err(LaunchError::NoRealTime { why })
+    } else {
+        Ok(())
+    }
+}
+
+struct Run {
+    processes: Processes,
+    collector: Collector,
+    supervisor: Option<Supervisor>,
+    start_ns: u64,
+    started_realtime_ns: u64,
+    faults: Vec<Fault>,
+    died: Vec<bool>,
+    asked: Vec<bool>,
+    ended_by: Option<String>,
+    ties: Vec<Tie>,
+    rt: RtState,
+}
+
+impl Run {
+    fn new(processes: Processes, collector: Collector) -> Self {
+        let count = processes.list.len();
+        let fds = processes
+            .list
+            .iter()
+            .filter_map(|p| PidFd::open(p.child.id()).ok())
+            .collect();
+        let why = why_no_real_time(&processes);
+        Run {
+            supervisor: Some(Supervisor::start(fds)),
+            processes,
+            collector,
+            start_ns: 0,
+            started_realtime_ns: 0,
+            faults: Vec::new(),
+            died: vec![false; count],
+            asked: vec![false; count],
+            ended_by: None,
+            ties: Vec::new(),
+            rt: RtState {
+                active: why.is_empty(),
+                why,
+            },
+        }
+    }
+
+    fn set_state(&mut self, state: u64) {
+        self.processes
+            .session_words()
+            .state
+            .store(state, Ordering::Release);
+        let tick = self.processes.tick();
+        self.processes
+            .events
+            .say(tick, "session", session_state::NAMES[state as usize]);
+    }
+
+    fn go(mut self, options: &mut Options<'_>) -> Outcome {
+        self.set_state(session_state::READY);
+        self.start_ns = os::monotonic_ns() + START_AHEAD.as_nanos() as u64;
+        self.started_realtime_ns = os::realtime_ns() + START_AHEAD.as_nanos() as u64;
+        self.collector.start(self.start_ns);
+        self.processes
+            .session_words()
+            .start_ns
+            .store(self.start_ns, Ordering::Release); // [S]
+        self.set_state(session_state::RUNNING);
+        let mut stop = 0;
+        while !account::sources_ended(&self.processes) && self.ended_by.is_none() {
+            self.beat(options, &mut stop);
+        }
+        self.ended_by.get_or_insert_with(|| {
+            if options.duration.is_some() {
+                "duration".into()
+            } else {
+                "finished".into()
+            }
+        });
+        self.order_stop(&mut stop, 1);
+        self.set_state(session_state::DRAINING);
+        let within = if self.processes.plan.timer.is_some() {
+            DRAIN_WITHIN
+        } else {
+            DRAIN_UNPACED_WITHIN
+        };
+        let deadline = Instant::now() + within;
+        while !account::drained(&self.processes) && stop < 2 {
+            if Instant::now() > deadline {
+                self.fault(
+                    "session",
+                    &format!("not drained within {within:?}: {}", self.who_holds()),
+                );
+                break;
+            }
+            self.beat(options, &mut stop);
+        }
+        let stop_tick = self.set_stop_tick();
+        self.wait_for_exits(options, &mut stop);
+        let end_ns = os::monotonic_ns();
+        self.close(options, stop_tick, end_ns)
+    }
+
+    /// One turn of the launcher: deaths, wishes, records, screen.
+    fn beat(&mut self, options: &mut Options<'_>, stop: &mut u64) {
+        let death = self.supervisor.as_ref().and_then(|s| s.next(RHYTHM));
+        if let Some(death) = death {
+            self.note_death(death, stop);
+        }
+        for index in 0..self.processes.list.len() {
+            let words = self.processes.list[index].words();
+            if words.asks_stop.load(Ordering::Acquire) != 0 && !self.asked[index] {
+                self.asked[index] = true;
+                let why = crate::text::load(&words.reason);
+                let who = self.processes.list[index].name.clone();
+                self.fault(&who, &format!("asked the session to stop: {why}"));
+                self.ended_by.get_or_insert(format!("{who}: {why}"));
+                self.order_stop(stop, 1);
+            }
+        }
+        match options
+            .interrupts
+            .load(std::sync::atomic::Ordering::Acquire)
+        {
+            0 => {}
+            1 => {
+                self.ended_by.get_or_insert("interrupted".into());
+                self.order_stop(stop, 1);
+            }
+            _ => {
+                if *stop < 2 {
+                    self.fault("session", "interrupted twice: left without draining");
+                }
+                self.order_stop(stop, 2);
+            }
+        }
+        let now_ns = os::monotonic_ns();
+        self.collector.drain(now_ns);
+        self.tie(now_ns);
+        (options.live)(&self.live(now_ns));
+    }
+
+    fn order_stop(&mut self, stop: &mut u64, level: u64) {
+        if *stop < level {
+            *stop = level;
+            self.processes
+                .session_words()
+                .stop
+                .store(level, Ordering::Release);
+        }
+    }
+
+    fn fault(&mut self, who: &str, what: &str) {
+        self.fault_at(os::monotonic_ns(), who, what);
+    }
+
+    fn fault_at(&mut self, at_ns: u64, who: &str, what: &str) {
+        let tick = self.processes.tick();
+        let at_ns = at_ns as i64 - self.start_ns as i64;
+        self.processes.events.say(tick, who, what);
+        self.faults.push(Fault {
+            at_ns,
+            tick,
+            who: who.to_owned(),
+            what: what.to_owned(),
+        });
+    }
+
+    /// A process has ended: well, if it had said so; otherwise the session stops, stimulation first (its streams end).
+    fn note_death(&mut self, death: Death, stop: &mut u64) {
+        let index = death.process;
+        let process = &mut self.processes.list[index];
+        let status = process
+            .child
+            .wait()
+            .map_or_else(|e| e.to_string(), |s| s.to_string());
+        process.exited = Some(status.clone());
+        let (who, stage) = (process.name.clone(), process.stage);
+        if process.words().state.load(Ordering::Acquire) == stage_state::DONE {
+            return;
+        }
+        self.died[index] = true;
+        let said = self.processes.list[index].reason();
+        let what = if said.is_empty() {
+            format!("died ({status})")
+        } else {
+            format!("died ({status}): {said}")
+        };
+        self.fault_at(death.at_ns, &who, &what);
+        self.ended_by.get_or_insert(format!("{who} {what}"));
+        match stage {
+            Some(stage) => {
+                account::bury(&self.processes, stage);
+                self.order_stop(stop, 1);
+            }
+            // Without a timer nobody is rung and nothing drains.
+            None => self.order_stop(stop, 2),
+        }
+    }
+
+    fn who_holds(&self) -> String {
+        let busy = self
+            .processes
+            .list
+            .iter()
+            .filter(|p| p.exited.is_none() && state_name(p) == "running");
+        let names: Vec<&str> = busy.map(|p| p.name.as_str()).collect();
+        format!("still busy: {}", names.join(", "))
+    }
+
+    /// Tells everybody the first tick that will not fall due.
+    fn set_stop_tick(&mut self) -> u64 {
+        let words = self.processes.session_words();
+        let Some(timer) = &self.processes.plan.timer else {
+            return words.start_tick.load(Ordering::Relaxed);
+        };
+        let ahead = STOP_AHEAD.as_nanos() as u64 / timer.period_ns + 2;
+        let now = os::monotonic_ns().saturating_sub(self.start_ns) / timer.period_ns;
+        let stop_tick = now.max(self.processes.tick()) + ahead;
+        words.stop_tick.store(stop_tick, Ordering::Release);
+        stop_tick
+    }
+
+    fn wait_for_exits(&mut self, options: &mut Options<'_>, stop: &mut u64) {
+        let deadline = Instant::now() + EXIT_WITHIN;
+        while self.processes.list.iter().any(|p| p.exited.is_none()) {
+            if Instant::now() > deadline {
+                let late: Vec<String> = self
+                    .processes
+                    .list
+                    .iter()
+                    .filter(|p| p.exited.is_none())
+                    .map(|p| p.name.clone())
+                    .collect();
+                for who in &late {
+                    self.fault(
+                        who,
+                        &format!("did not leave within {EXIT_WITHIN:?} and was killed"),
+                    );
+                }
+                self.order_stop(stop, 2);
+                self.processes.kill_all();
+                for process in &mut self.processes.list {
+                    process.exited.get_or_insert_with(|| "killed".into());
+                }
+                return;
+            }
+            let before = self.faults.len();
+            self.beat(options, stop);
+            if self.faults.len() > before {
+                self.order_stop(stop, 2);
+            }
+        }
+    }
+
+    fn tie(&mut self, now_ns: u64) {
+        if self
+            .ties
+            .last()
+            .is_some_and(|t| now_ns < t.monotonic_ns + 1_000_000_000)
+        {
+            return;
+        }
+        let sources = account::sources(&self.processes);
+        self.ties.push(Tie {
+            monotonic_ns: now_ns,
+            raw_ns: os::monotonic_raw_ns(),
+            realtime_ns: os::realtime_ns(),
+            frames: sources
+                .into_iter()
+                .map(|s| (s.stream, s.valid + s.lost))
+                .collect(),
+        });
+    }
+
+    fn live(&self, now_ns: u64) -> Live {
+        let state = self.processes.session_words().state.load(Ordering::Relaxed) as usize;
+        let skipped = self.processes.list.iter().map(|p| p.memory.bank());
+        let skipped = skipped.map(|b| {
+            [&b.late_wake, &b.long_run, &b.no_room]
+                .map(|w| w.load(Ordering::Relaxed))
+                .iter()
+                .sum::<u64>()
+        });
+        Live {
+            state: session_state::NAMES[state],
+            elapsed_ns: now_ns.saturating_sub(self.start_ns),
+            tick: self.processes.tick(),
+            loop_now: self.collector.now(),
+            skipped: skipped.sum(),
+            lost_frames: account::sources(&self.processes)
+                .iter()
+                .map(|s| s.lost)
+                .sum(),
+            rt_active: self.rt.active,
+        }
+    }
+
+    fn close(mut self, options: &mut Options<'_>, stop_tick: u64, end_ns: u64) -> Outcome {
+        self.supervisor = None;
+        (options.before_check)(&self.processes);
+        let start_tick = self
+            .processes
+            .session_words()
+            .start_tick
+            .load(Ordering::Relaxed);
+        let state = if self.faults.is_empty() {
+            session_state::CLOSED
+        } else {
+            session_state::FAILED
+        };
+        self.set_state(state);
+        let processes = &self.processes;
+        let ticks = if processes.plan.timer.is_some() {
+            account::ticks(processes, start_tick, stop_tick, &self.died)
+        } else {
+            Vec::new()
+        };
+        let records = processes
+            .list
+            .iter()
+            .map(|p| record(processes, p))
+            .collect();
+        let budgets = processes.list.iter().filter_map(|p| {
+            let budget_ns = processes.plan.stages[p.stage?].budget_ns?;
+            let broken = p.words().over_budget.load(Ordering::Relaxed);
+            let worst_ns = p.words().worst_ns.load(Ordering::Relaxed);
+            (broken > 0).then(|| BrokenBudget {
+                stage: p.name.clone(),
+                budget_ns,
+                broken,
+                worst_ns,
+            })
+        });
+        let (hops, loop_hop, intervals) = self.collector.finish(end_ns);
+        Outcome {
+            started_realtime_ns: self.started_realtime_ns,
+            start_ns: self.start_ns,
+            duration_ns: end_ns.saturating_sub(self.start_ns),
+            ended_by: self.ended_by.unwrap_or_default(),
+            faults: self.faults,
+            rt: self.rt,
+            ticks,
+            rings: account::rings(processes),
+            edges: account::edges(processes),
+            sources: account::sources(processes),
+            hops,
+            loop_hop,
+            intervals,
+            stages: records,
+            broken_budgets: budgets.collect(),
+            ties: self.ties,
+            plan: self.processes.plan.clone(),
+        }
+    }
+}
+
+fn record(processes: &Processes, process: &Process) -> StageRecord {
+    let words = process.words();
+    let bank = process.memory.bank();
+    let get = |word: &crate::sync::AtomicU64| word.load(Ordering::Relaxed);
+    let cpu = get(&words.cpu);
+    StageRecord {
+        name: process.name.clone(),
+        pid: process.child.id(),
+        policy: if get(&words.policy) == 1 {
+            "fifo".into()
+        } else {
+            "other".into()
+        },
+        priority: get(&words.priority) as u32,
+        cpu: (cpu != OPEN).then_some(cpu as u32),
+        locked_bytes: get(&words.locked_bytes),
+        minor_faults: get(&words.minor_faults),
+        major_faults: get(&words.major_faults),
+        voluntary_switches: get(&words.voluntary),
+        involuntary_switches: get(&words.involuntary),
+        allocations_after_start: get(&words.allocations),
+        late_wakes: get(&bank.late_wake),
+        long_runs: get(&bank.long_run),
+        restarts: get(&process.memory.orders.generation).saturating_sub(1),
+        activations: get(&bank.activations),
+        spurious_rings: get(&words.spurious),
+        helper: process
+            .stage
+            .is_some_and(|s| processes.plan.stages[s].helper_of.is_some()),
+        rt_why: crate::text::load(&words.rt_why),
+    }
+}
