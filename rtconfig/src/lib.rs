@@ -6,5 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod describe;
+pub mod graph;
 pub mod plan;
+pub mod problem;
 pub mod stream_type;
