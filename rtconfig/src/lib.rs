@@ -7,6 +7,8 @@
 
 pub mod describe;
 pub mod graph;
+pub mod host;
 pub mod plan;
 pub mod problem;
+pub mod resolve;
 pub mod stream_type;
