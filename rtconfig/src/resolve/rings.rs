@@ -11,7 +11,7 @@ use crate::stream_type::StreamType;
 const SLOTS: u32 = 64;
 /// `lap` seats kept free if the graph says nothing.
 const SPARE_SEATS: u32 = 2;
-const MOST_SLOTS: u32 = 1 << 20;
+const MOST_SLOTS: u32 = 1 << 24;
 const MOST_SPARE_SEATS: u32 = 16;
 /// Slot header, ring ABI v1.
 const HEADER_BYTES: u64 = 128;
