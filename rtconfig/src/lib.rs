@@ -6,5 +6,9 @@
 #![warn(missing_docs)]
 
 pub mod describe;
+pub mod graph;
+pub mod host;
 pub mod plan;
+pub mod problem;
+pub mod resolve;
 pub mod stream_type;

@@ -1,0 +1,70 @@
+//! Every broken graph is refused in one line that names the cause, with its line in the file.
+
+mod kinds;
+
+use ephapse_rtconfig::graph::Graph;
+use ephapse_rtconfig::resolve::resolve;
+use std::path::{Path, PathBuf};
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{error}"));
+    let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn there_are_at_least_twenty_five_of_them() {
+    assert!(fixtures().len() >= 25);
+}
+
+#[test]
+fn every_broken_graph_is_refused_with_the_expected_first_line() {
+    let catalogue = kinds::kinds();
+    let mut wrong = Vec::new();
+    for file in fixtures() {
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{error}"));
+        let expected = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("# expect: "))
+            .unwrap_or_else(|| panic!("{}: no `# expect:` line", file.display()));
+        let first = match Graph::from_path(&file) {
+            Err(problem) => problem.to_string(),
+            Ok(graph) => match resolve(&graph, &catalogue, &kinds::two_cpus()) {
+                Err(problems) => problems[0].to_string(),
+                Ok(_) => "(accepted)".to_owned(),
+            },
+        };
+        let located = first
+            .strip_prefix(&format!("{}:", file.display()))
+            .and_then(|rest| rest.split(':').next()?.parse::<u32>().ok())
+            .is_some_and(|line| line >= 1);
+        if !first.contains(expected) || !located || first.contains('\n') {
+            wrong.push(format!(
+                "{}\n  wanted: {expected}\n  got:    {first}",
+                file.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn all_problems_of_a_graph_are_told_together() {
+    let text = kinds::LOOP
+        .replace("[stage.detect]\n", "[stage.detect]\nburst = 0\n")
+        .replace("[stage.rate]\n", "[stage.rate]\npriority = 97\n")
+        .replace("low_hz = 300.0", "low = 300.0");
+    let lines = kinds::refused(&text);
+    for expected in ["a burst of 0", "priority 97", "no parameter `low`"] {
+        assert!(lines.contains(expected), "{lines}");
+    }
+}
+
+#[test]
+fn one_refusing_stage_does_not_make_those_behind_it_complain() {
+    let text = kinds::LOOP.replace("high_hz = 3000.0", "high_hz = 30.0");
+    assert_eq!(kinds::refused(&text).lines().count(), 1);
+}
