@@ -56,6 +56,7 @@ pub(super) struct Collector {
     current: Histogram<u64>,
     current_from_ns: u64,
     decisions: u64,
+    last_closed: Option<LoopNow>,
 }
 
 /// Loop latency of the last moments, for the screen.
@@ -63,7 +64,7 @@ pub(super) struct Collector {
 pub struct LoopNow {
     /// Decisions so far.
     pub decisions: u64,
-    /// Median of the running second, ns.
+    /// Median of the last second, ns.
     pub p50_ns: u64,
     /// 99th percentile, ns.
     pub p99_ns: u64,
@@ -84,6 +85,15 @@ fn growing() -> Histogram<u64> {
 fn put(histogram: &mut Histogram<u64>, saturated: &mut u64, value_ns: u64) {
     *saturated += u64::from(value_ns > HIGHEST_NS);
     histogram.saturating_record(value_ns.max(1));
+}
+
+fn figures(histogram: &Histogram<u64>) -> LoopNow {
+    LoopNow {
+        decisions: histogram.len(),
+        p50_ns: histogram.value_at_quantile(0.5),
+        p99_ns: histogram.value_at_quantile(0.99),
+        max_ns: histogram.max(),
+    }
 }
 
 impl Source {
@@ -159,6 +169,7 @@ impl Collector {
             current: growing(),
             current_from_ns: 0,
             decisions: 0,
+            last_closed: None,
         }
     }
 
@@ -280,6 +291,7 @@ impl Collector {
         if histogram.is_empty() {
             return;
         }
+        self.last_closed = Some(figures(&histogram));
         self.intervals.push(Interval {
             from_ns,
             length_ns: elapsed_ns - from_ns,
@@ -303,13 +315,15 @@ impl Collector {
         }
     }
 
-    /// Loop latency of the running interval.
+    /// Loop latency of the last whole interval, or of what there is of the first.
     pub fn now(&self) -> LoopNow {
+        let now = self
+            .last_closed
+            .clone()
+            .unwrap_or_else(|| figures(&self.current));
         LoopNow {
             decisions: self.decisions,
-            p50_ns: self.current.value_at_quantile(0.5),
-            p99_ns: self.current.value_at_quantile(0.99),
-            max_ns: self.current.max(),
+            ..now
         }
     }
 

@@ -43,6 +43,11 @@ pub fn assemble(
         session: graph.keys().name.clone(),
         experiment: graph.keys().experiment.fields(),
         timer: placement.timer.clone(),
+        tick_ns: graph
+            .keys()
+            .timer
+            .as_ref()
+            .map_or(1_000_000, |t| t.period_ns),
         stages: Vec::new(),
         streams: wiring
             .streams
@@ -106,6 +111,8 @@ pub fn assemble(
             let port = stage.inputs[pacing].port;
             built.inputs.iter().position(|input| input.port == port)
         });
+        // A source that a helper feeds is paced by its own clock, but makes its blocks of the helper's.
+        built.pacing = built.pacing.or((!built.inputs.is_empty()).then_some(0));
         let mut drains = Vec::new();
         for helper in after {
             let stream = plan.streams.len();

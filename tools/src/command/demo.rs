@@ -1,0 +1,111 @@
+//! `demo`: the built-in graph on a recording.
+
+use super::run::{Job, run_graph};
+use crate::catalogue::catalogue;
+use crate::cli::DemoArgs;
+use crate::known_recordings;
+use anyhow::Context;
+use ephapse_rtconfig::describe::Catalogue;
+use ephapse_rtconfig::graph::Graph;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const GRAPH: &str = include_str!("../../../rtconfig/graphs/demo.toml");
+const SEED: u64 = 7;
+/// Seconds of the recording the demo generates; it plays in a loop.
+const GENERATED_S: f64 = 5.0;
+const DURATION: Duration = Duration::from_secs(10);
+
+/// What a recording is, by looking into it.
+enum Layout {
+    Mcs,
+    Crepe,
+    Binary,
+}
+
+fn layout_of(path: &Path) -> anyhow::Result<Layout> {
+    let mut head = [0_u8; 8];
+    let mut file =
+        std::fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let n = std::io::Read::read(&mut file, &mut head)
+        .with_context(|| format!("{}: cannot be read", path.display()))?;
+    if head[..n] != *b"\x89HDF\r\n\x1a\n" {
+        return Ok(Layout::Binary);
+    }
+    let asked = serde_json::json!({ "path": path });
+    let crepe = catalogue()
+        .describe("acquire.crepe_h5", &asked, &[])
+        .is_ok();
+    Ok(if crepe { Layout::Crepe } else { Layout::Mcs })
+}
+
+/// `ephapse demo`.
+pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let folder = args
+        .run
+        .report
+        .get_or_insert_with(|| PathBuf::from("out/demo"))
+        .clone();
+    args.run.duration.get_or_insert(DURATION);
+    let mut graph = Graph::from_str(GRAPH, "demo.toml (built in)")?;
+    let recording = match &args.recording {
+        Some(path) => path.clone(),
+        None => generated(&folder)?,
+    };
+    let recording = std::path::absolute(&recording)?;
+    let kind = match layout_of(&recording)? {
+        Layout::Mcs => "acquire.mcs_h5",
+        Layout::Crepe => "acquire.crepe_h5",
+        Layout::Binary => "acquire.binary",
+    };
+    let mut set = vec![
+        format!("stage.source.use={kind:?}"),
+        format!(
+            "stage.source.params={{ path = {:?}, block_frames = 20, loop = true }}",
+            recording.display().to_string()
+        ),
+    ];
+    let format = args
+        .format
+        .as_deref()
+        .or_else(|| known_recordings::format_of(&recording));
+    if let Some(format) = format.filter(|_| kind == "acquire.binary") {
+        set.push(format!("stage.source.params.format={format:?}"));
+    }
+    set.append(&mut args.run.set);
+    for argument in &set {
+        graph.apply_set(argument)?;
+    }
+    let job = Job {
+        graph,
+        folder,
+        recording: Some(recording.display().to_string()),
+        try_next: vec![
+            "ephapse demo --recording FILE       play a recording of your own".into(),
+            "ephapse list                        the stages a graph can use".into(),
+            "ephapse explain rtconfig/graphs/demo.toml --offline   the graph just run, drawn"
+                .into(),
+        ],
+    };
+    run_graph(job, &args.run)
+}
+
+/// The demo's own recording, made once.
+fn generated(folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = folder.join("demo-recording.h5");
+    if !path.exists() {
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!(
+                "{}: cannot make the folder; give another with --report DIR",
+                folder.display()
+            )
+        })?;
+        eprintln!(
+            "ephapse: generating {} ({GENERATED_S} s, 60 channels, seed {SEED})",
+            path.display()
+        );
+        ephapse_drivers::demo_recording::write_demo_recording(&path, SEED, GENERATED_S)?;
+    }
+    Ok(path)
+}

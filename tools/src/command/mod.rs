@@ -1,0 +1,27 @@
+//! What each command of the command line does.
+
+mod demo;
+mod graph;
+mod list;
+mod run;
+mod session;
+
+use crate::cli::Command;
+use std::process::ExitCode;
+
+/// Carries out a command.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(args) => demo::demo(args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => graph::check(&args),
+        Command::Explain(_) | Command::Schema => anyhow::bail!("not yet"),
+        Command::List(args) => list::list(&args),
+        Command::Status(args) => session::status(&args),
+        Command::Gc => session::gc(),
+        Command::Helper => {
+            ephapse_engine::runner::run_timer_or(&crate::catalogue::helpers())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

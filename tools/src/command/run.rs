@@ -1,0 +1,209 @@
+//! `run`: a graph from file to report.
+
+use super::graph::{load, plan};
+use crate::cli::{RunArgs, RunOptions};
+use crate::screen::{Screen, json_line, plain_line};
+use crate::watch::Watch;
+use anyhow::Context;
+use ephapse_bench::report::{self, Report};
+use ephapse_engine::launch::{self, Live, Options, collect_garbage};
+use ephapse_rtconfig::graph::Graph;
+use ephapse_rtconfig::host::HostFingerprint;
+use ephapse_rtconfig::plan::Plan;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Rhythm of plain lines, ns.
+const LINE_EVERY_NS: u64 = 1_000_000_000;
+
+/// A graph about to run.
+pub struct Job {
+    pub graph: Graph,
+    /// Where report and logs go.
+    pub folder: PathBuf,
+    /// The recording played, if the command chose one.
+    pub recording: Option<String>,
+    /// Last lines of the report.
+    pub try_next: Vec<String>,
+}
+
+/// `ephapse run`.
+pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let graph = load(&args.graph, &args.run.set)?;
+    let folder = args
+        .run
+        .report
+        .clone()
+        .unwrap_or_else(|| Path::new("out").join(&graph.keys().name));
+    let shown = args.graph.display();
+    let try_next = vec![
+        format!(
+            "ephapse explain {shown}     the graph just run, drawn, and where its latency goes"
+        ),
+        format!("ephapse run {shown} --unpaced     the same as fast as it goes, in logical time"),
+        format!("open {} in a browser", folder.join("report.html").display()),
+    ];
+    run_graph(
+        Job {
+            graph,
+            folder,
+            recording: None,
+            try_next,
+        },
+        &args.run,
+    )
+}
+
+/// Runs a job and reports it.
+pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode> {
+    adjust(&mut job, options)?;
+    for (session, segments) in collect_garbage()? {
+        eprintln!(
+            "ephapse: removed {segments} segments that session `{session}` left when it was killed"
+        );
+    }
+    let plan = plan(&job.graph, false)?;
+    let recording = job.recording.clone().or_else(|| recording_of(&plan));
+    if !options.json
+        && let Some(recording) = &recording
+    {
+        println!("playing {recording}");
+    }
+    let outcome = {
+        let mut show = Show::new(&plan, options.json);
+        let interrupts = Arc::new(AtomicU32::new(0));
+        count_interrupts(&interrupts)?;
+        let own = std::env::current_exe().context("cannot find this program's own path")?;
+        let mut launch_options = Options {
+            duration: options.duration,
+            require_rt: options.require_rt,
+            lean_program: own.with_file_name("ephapse-stage"),
+            full_program: (own, vec!["helper".to_owned()]),
+            interrupts,
+            live: &mut |live| show.show(live),
+            before_check: &mut |_| {},
+        };
+        launch::launch(&plan, &mut launch_options)?
+    };
+    let host = serde_json::to_value(HostFingerprint::read(Path::new("/")))?;
+    let report = Report::new(&outcome, &host, recording);
+    let written = report::write(&job.folder, &outcome, &report, &job.try_next);
+    if options.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print!("{}", report::text(&report, &job.try_next));
+    }
+    let written = written?;
+    if !options.json {
+        let names: Vec<String> = written
+            .iter()
+            .filter_map(|p| p.file_name())
+            .map(|n| n.to_string_lossy().into_owned())
+            .collect();
+        println!(
+            "\nwritten to {}: {}",
+            job.folder.display(),
+            names.join(", ")
+        );
+    }
+    Ok(ExitCode::from(outcome.verdict().exit_code()))
+}
+
+/// What the command line decides beside the graph: unpaced sources, and logs beside the report.
+fn adjust(job: &mut Job, options: &RunOptions) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&job.folder).with_context(|| {
+        format!(
+            "{}: cannot make the report's folder; give another with --report DIR",
+            job.folder.display()
+        )
+    })?;
+    let stages: Vec<(String, String, bool)> = job
+        .graph
+        .keys()
+        .stage
+        .iter()
+        .map(|(name, stage)| {
+            (
+                name.clone(),
+                stage.kind.clone(),
+                stage.params.contains_key("path"),
+            )
+        })
+        .collect();
+    for (name, kind, has_path) in stages {
+        if kind == "stimulate.log" && !has_path {
+            let path = std::path::absolute(&job.folder)?.join("stimulation.jsonl");
+            job.graph.apply_set(&format!(
+                "stage.{name}.params.path={:?}",
+                path.display().to_string()
+            ))?;
+        }
+        if options.unpaced && kind.starts_with("acquire.") {
+            job.graph
+                .apply_set(&format!("stage.{name}.pace=\"none\""))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the first source plays: its `path`, or its kind.
+fn recording_of(plan: &Plan) -> Option<String> {
+    let source = plan
+        .stages
+        .iter()
+        .find(|s| s.pacing.is_none() || s.kind.starts_with("acquire."))?;
+    let path = source
+        .params
+        .get("path")
+        .and_then(serde_json::Value::as_str);
+    Some(path.unwrap_or(&source.kind).to_owned())
+}
+
+fn count_interrupts(interrupts: &Arc<AtomicU32>) -> anyhow::Result<()> {
+    let counter = interrupts.clone();
+    ctrlc::set_handler(move || {
+        counter.fetch_add(1, Ordering::Release);
+    })
+    .context("cannot take over Ctrl-C")
+}
+
+/// Shows a running session: a screen in a terminal, plain lines in a pipe, JSON lines for scripts.
+struct Show {
+    watch: Watch,
+    screen: Option<Screen<std::io::Stdout>>,
+    json: bool,
+    next_line_ns: u64,
+}
+
+impl Show {
+    fn new(plan: &Plan, json: bool) -> Self {
+        let screen =
+            (!json && std::io::stdout().is_terminal()).then(|| Screen::new(std::io::stdout()));
+        Show {
+            watch: Watch::new(plan),
+            screen,
+            json,
+            next_line_ns: 0,
+        }
+    }
+
+    fn show(&mut self, live: &Live) {
+        let view = self.watch.look(live);
+        if let Some(screen) = &mut self.screen {
+            // A terminal that went away must not end the run.
+            let _ = screen.write_frame(view);
+        } else if live.elapsed_ns >= self.next_line_ns {
+            self.next_line_ns = live.elapsed_ns + LINE_EVERY_NS;
+            let line = if self.json {
+                json_line(view)
+            } else {
+                plain_line(view)
+            };
+            let _ =
+                std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes());
+        }
+    }
+}
