@@ -11,4 +11,5 @@ pub mod host;
 pub mod plan;
 pub mod problem;
 pub mod resolve;
+pub mod schema;
 pub mod stream_type;
