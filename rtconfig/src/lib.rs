@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod describe;
+pub mod explain;
 pub mod graph;
 pub mod host;
 pub mod plan;
