@@ -131,7 +131,7 @@ pub fn kinds() -> Kinds {
             &["spikes"],
             &["rates"],
             json!({
-                "bin_ms": number("Bin."), "bins": number("Bins in the window."),
+                "bin_ms": number("Length of a bin, ms."), "bins": number("Bins in the window."),
                 "shape": { "$ref": "#/$defs/Shape", "description": "A nested table." }
             }),
             &[],
