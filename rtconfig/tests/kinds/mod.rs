@@ -416,3 +416,11 @@ out = { commands = "commands" }
 use = "stimulate.log"
 in = { commands = "commands" }
 "#;
+
+/// A stage to be added to [`LOOP`]: it hears of the commands made downstream.
+pub const BLANKING: &str = "
+[stage.blank]
+use = \"filter.blanking\"
+in = { frames = \"raw\", commands = { from = \"commands\", feedback = true, type = \"command\" } }
+out = { frames = \"blanked\" }
+";
