@@ -4,7 +4,7 @@ mod kinds;
 
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::plan::{
-    Adapter, Full, OnDeath, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan,
+    Adapter, Full, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan,
 };
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
 use ephapse_rtconfig::stream_type::{Dtype, Kind};

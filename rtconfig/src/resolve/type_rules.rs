@@ -19,7 +19,10 @@ pub fn fault(stream_type: &StreamType) -> Option<String> {
         ));
     }
     if stream_type.kind != Kind::Frames && axes.iter().skip(1).any(|a| a.name != "channel") {
-        return Some("records and bytes have the time axis, and at most the channels they speak of".to_owned());
+        return Some(
+            "records and bytes have the time axis, and at most the channels they speak of"
+                .to_owned(),
+        );
     }
     if (stream_type.kind == Kind::Records) != stream_type.record.is_some() {
         return Some("records, and only records, have a record layout".to_owned());
