@@ -79,7 +79,10 @@ fn histogram() -> Histogram<u64> {
 }
 
 fn growing() -> Histogram<u64> {
-    Histogram::new(3).unwrap_or_else(|e| unreachable!("histogram precision: {e}"))
+    let mut histogram =
+        Histogram::new(3).unwrap_or_else(|e| unreachable!("histogram precision: {e}"));
+    histogram.auto(true);
+    histogram
 }
 
 fn put(histogram: &mut Histogram<u64>, saturated: &mut u64, value_ns: u64) {
@@ -281,7 +284,8 @@ impl Collector {
             std::iter::empty(),
         );
         self.decisions += 1;
-        self.current.saturating_record(age_ns.max(1));
+        // It grows as needed: only a value beyond 64 bits could be refused.
+        let _ = self.current.record(age_ns.max(1));
     }
 
     fn close_interval(&mut self, elapsed_ns: u64) {
