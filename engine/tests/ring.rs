@@ -415,7 +415,7 @@ fn damage_under_a_checksum_that_fits_is_refused_or_harmless() {
         for bits in [0x01, 0x10, 0x80, 0xff] {
             let mut damaged = image.clone();
             damaged[at] ^= bits;
-            if at < 28 || at >= 32 {
+            if !(28..32).contains(&at) {
                 let crc = crc32c::crc32c(&damaged[32..fixed]);
                 damaged[28..32].copy_from_slice(&crc.to_le_bytes());
             }
