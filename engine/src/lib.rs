@@ -3,6 +3,7 @@
 //! No signal processing and no devices: those are stages, and meet the engine in [`stage::Stage`].
 #![warn(missing_docs)]
 
+#[doc = include_str!("../ABI.md")]
 pub mod abi;
 mod adapt;
 pub mod allocation;
