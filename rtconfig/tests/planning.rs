@@ -4,7 +4,7 @@ mod kinds;
 
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::plan::{
-    Adapter, Full, OnDeath, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan,
+    Adapter, Full, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan,
 };
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
 use ephapse_rtconfig::stream_type::{Dtype, Kind};
@@ -136,7 +136,7 @@ fn a_feeding_helper_stands_before_its_source_and_waits_for_room() {
     let source = stage(&plan, "source");
     assert_eq!(
         (source.pacing, source.inputs[0].port.as_str()),
-        (None, "file")
+        (Some(0), "file")
     );
     // The source's frames are the origin, not those of its helper.
     assert_eq!(plan.streams[stream(&plan, "filtered").origin].name, "raw");
@@ -173,7 +173,6 @@ fn defaults_are_merged_and_the_stages_own_key_wins() {
         "defaults.budget_ns=300000",
         "defaults.overrun=catch_up(2)",
         "defaults.pace=data",
-        "defaults.on_death=restart",
         "stage.detect.overrun=stop",
     ]);
     assert_eq!(
@@ -183,7 +182,6 @@ fn defaults_are_merged_and_the_stages_own_key_wins() {
     assert_eq!(stage(&plan, "band").budget_ns, Some(300_000));
     assert_eq!(stage(&plan, "band").overrun, Overrun::CatchUp(2));
     assert_eq!(stage(&plan, "detect").overrun, Overrun::Stop);
-    assert_eq!(stage(&plan, "band").on_death, OnDeath::Restart);
     // A pace that a source cannot have passes it by.
     assert_eq!(
         (stage(&plan, "band").pace, stage(&plan, "source").pace),

@@ -18,8 +18,11 @@ pub fn fault(stream_type: &StreamType) -> Option<String> {
             axes.len()
         ));
     }
-    if stream_type.kind != Kind::Frames && axes.len() > 1 {
-        return Some("records and bytes have the time axis alone".to_owned());
+    if stream_type.kind != Kind::Frames && axes.iter().skip(1).any(|a| a.name != "channel") {
+        return Some(
+            "records and bytes have the time axis, and at most the channels they speak of"
+                .to_owned(),
+        );
     }
     if (stream_type.kind == Kind::Records) != stream_type.record.is_some() {
         return Some("records, and only records, have a record layout".to_owned());
@@ -106,7 +109,11 @@ mod tests {
             |t| t.unit = "much too long a unit".to_owned(),
             "longer than 15",
         );
-        broken(|t| t.kind = Kind::Records, "time axis alone");
+        let shaped = |t: &mut StreamType| {
+            t.kind = Kind::Records;
+            t.axes[1].name = "row".to_owned();
+        };
+        broken(shaped, "at most the channels");
     }
 
     #[test]

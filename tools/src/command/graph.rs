@@ -72,6 +72,9 @@ pub fn explain(args: &GraphArgs) -> anyhow::Result<ExitCode> {
 
 /// `ephapse schema`.
 pub fn schema() -> anyhow::Result<ExitCode> {
-    println!("{}", serde_json::to_string_pretty(&schema::graph_schema(&catalogue()))?);
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&schema::graph_schema(&catalogue()))?
+    );
     Ok(ExitCode::SUCCESS)
 }
