@@ -28,6 +28,7 @@ out = { spikes = "spikes" }
 
 [stage.rate]
 use = "feature.rate"
+params = { bin_ms = 10.0, bins = 10 }
 in = { spikes = "spikes" }
 out = { rates = "rates" }
 
