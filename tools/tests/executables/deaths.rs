@@ -6,9 +6,12 @@ use crate::place::{Place, Running, signal, wait_until};
 use crate::turns::alone;
 use serde_json::Value;
 
-/// A running loop, seen to run.
+/// A running loop, seen to run. Its commands are logged, by a helper.
 fn running(place: &Place) -> Running {
-    place.write("loop.toml", LOOP);
+    place.write(
+        "loop.toml",
+        &LOOP.replace("stimulate.null", "stimulate.log"),
+    );
     let run = place.start(place.session_command(&["run", "loop.toml", "--duration", "60s"]));
     wait_until("the session runs", 20, || {
         session(place).is_some_and(|s| s["state"] == "running" && s["tick"].as_u64() > Some(200))
@@ -33,7 +36,7 @@ fn pid_of(place: &Place, name: &str) -> u32 {
 #[test]
 fn a_killed_stage_fails_the_session_which_names_it_and_leaves_nothing() {
     let _turn = alone();
-    for victim in ["detect", "source", "stimulate", "timer"] {
+    for victim in ["detect", "source", "stimulate", "stimulate.log", "timer"] {
         let place = Place::new();
         let run = running(&place);
         signal(pid_of(&place, victim), "KILL");

@@ -122,25 +122,27 @@ impl Drop for Load {
 
 #[test]
 fn commands_depend_neither_on_block_length_nor_on_cpus_nor_on_load() {
-    let Some(recording) = recording(FINALSPARK) else {
-        return;
-    };
     let _turn = alone();
-    let usual = log_of(&recording, &[]);
-    assert!(!usual.is_empty());
-    for frames in [7, 64] {
-        let set = format!("stage.source.params.block_frames={frames}");
-        let other = log_of(&recording, &[&set]);
-        assert_eq!(
-            decisions(&other),
-            decisions(&usual),
-            "with blocks of {frames} frames"
-        );
+    for name in [FINALSPARK, MCS, LOCUST, PURKINJE] {
+        let Some(recording) = recording(name) else {
+            continue;
+        };
+        let usual = log_of(&recording, &[]);
+        assert!(!usual.is_empty(), "{name} led to no command");
+        for frames in [7, 64] {
+            let set = format!("stage.source.params.block_frames={frames}");
+            let other = log_of(&recording, &[&set]);
+            assert_eq!(
+                decisions(&other),
+                decisions(&usual),
+                "{name} in blocks of {frames} frames"
+            );
+        }
+        let one_cpu = log_of(&recording, &["defaults.cpu=0", "stage.source.cpu=0"]);
+        assert_eq!(one_cpu, usual, "{name} with all stages on one CPU");
+        let load = Load::new();
+        let loaded = log_of(&recording, &[]);
+        drop(load);
+        assert_eq!(loaded, usual, "{name} beside busy threads");
     }
-    let one_cpu = log_of(&recording, &["defaults.cpu=0", "stage.source.cpu=0"]);
-    assert_eq!(one_cpu, usual, "with all stages on one CPU");
-    let load = Load::new();
-    let loaded = log_of(&recording, &[]);
-    drop(load);
-    assert_eq!(loaded, usual, "beside busy threads");
 }
