@@ -1,0 +1,13 @@
+//! Whole sessions through the real executables, as a user starts them.
+
+mod broken_graphs;
+mod deaths;
+mod demo;
+mod finished;
+mod loop_graph;
+mod place;
+mod recordings;
+mod sessions;
+mod turns;
+mod unprivileged;
+mod usage;
