@@ -11,6 +11,13 @@ use crate::sync::{AtomicU64, Ordering};
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::plan::{Pace, SeatKind};
 
+/// Sum of an account's terms; `None` if it is more than 64 bits hold, which no sound counter reaches.
+fn sum(terms: &[u64]) -> Option<u64> {
+    terms
+        .iter()
+        .try_fold(0_u64, |sum, term| sum.checked_add(*term))
+}
+
 fn get(word: &AtomicU64) -> u64 {
     word.load(Ordering::Acquire)
 }
@@ -72,8 +79,14 @@ pub(super) fn ticks(
                 phase,
             );
         }
-        account.holds = account.due
-            == account.run + account.late_wake + account.long_run + account.no_room + account.dead;
+        let terms = [
+            account.run,
+            account.late_wake,
+            account.long_run,
+            account.no_room,
+            account.dead,
+        ];
+        account.holds = sum(&terms) == Some(account.due);
         accounts.push(account);
     }
     accounts
@@ -98,7 +111,7 @@ pub(super) fn rings(processes: &Processes) -> Vec<RingAccount> {
             offered,
             published,
             dropped,
-            holds: offered == published + dropped,
+            holds: sum(&[published, dropped]) == Some(offered),
         })
     });
     accounts.collect()
@@ -123,8 +136,10 @@ pub(super) fn edges(processes: &Processes) -> Vec<EdgeAccount> {
             };
             let account = &process.memory.bank().inputs[port];
             let words = seat_words(processes, index, seat);
-            let published = published - get(&words.joined);
-            let left = published.saturating_sub(get(&words.position) - get(&words.joined));
+            let joined = get(&words.joined);
+            let published = published.saturating_sub(joined);
+            let position = get(&words.position).saturating_sub(joined);
+            let left = published.saturating_sub(position);
             let (consumed, jumped, lapped) = (
                 get(&account.consumed),
                 get(&account.jumped),
@@ -145,7 +160,9 @@ pub(super) fn edges(processes: &Processes) -> Vec<EdgeAccount> {
                 left,
                 gaps: get(&account.gaps),
                 lost_frames: get(&account.lost_frames),
-                holds: published == consumed + jumped + lapped + left && (left == 0 || may_leave),
+                holds: sum(&[consumed, jumped, lapped, left]) == Some(published)
+                    && position <= published
+                    && (left == 0 || may_leave),
             });
         }
     }
@@ -172,7 +189,7 @@ pub(super) fn sources(processes: &Processes) -> Vec<SourceAccount> {
             counted,
             valid,
             lost,
-            holds: counted == valid + lost,
+            holds: sum(&[valid, lost]) == Some(counted),
         })
     });
     accounts.collect()

@@ -81,7 +81,12 @@ impl SessionLock {
             why: e.to_string(),
         };
         let mut file = open(&path).map_err(refused)?;
-        if !os::try_lock(&file) {
+        let locked = os::try_lock(&file);
+        if locked && !is_still_at(&file, &path) {
+            // A `gc` removed it between our open and our lock: nobody would find the session by this file.
+            return Self::take(session);
+        }
+        if !locked {
             let record = read(&mut file);
             let pid = record.processes.first().map_or(0, |p| p.pid);
             return Err(LaunchError::Running {
@@ -131,6 +136,15 @@ impl Drop for SessionLock {
         let _ = std::fs::remove_dir_all(&self.folder);
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// True if `path` still names the very file that is open.
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(ours), Ok(there)) = (file.metadata(), std::fs::symlink_metadata(path)) else {
+        return false;
+    };
+    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
 fn open(path: &Path) -> std::io::Result<File> {

@@ -79,8 +79,7 @@ impl HoldSeat {
         )?;
         let position = words.position.load(Ordering::Acquire);
         let producer: Words<ProducerWords> = producer.words(0);
-        let published = producer.published.load(Ordering::Acquire); // [P]
-        Ok(HoldSeat {
+        let mut seat = HoldSeat {
             layout: attached.layout,
             stream_type: attached.stream_type,
             words,
@@ -88,8 +87,10 @@ impl HoldSeat {
             slots,
             producer,
             position,
-            published,
-        })
+            published: position,
+        };
+        seat.refresh();
+        Ok(seat)
     }
 
     /// Type of the stream.

@@ -56,7 +56,9 @@ impl Observer {
 
     /// Oldest position that may still be read: the one before it is being overwritten perhaps.
     pub fn oldest(&self) -> u64 {
-        (self.published() + 1).saturating_sub(self.layout.slots)
+        self.published()
+            .saturating_add(1)
+            .saturating_sub(self.layout.slots)
     }
 
     /// Position at which the stream ends, once it is known.
@@ -69,7 +71,7 @@ impl Observer {
     /// allocated) and returns its header; `None` if it is not there yet, or was overwritten before or while it was read.
     pub fn copy(&self, position: u64, payload: &mut [u8]) -> Option<SlotHeader> {
         let before = self.published();
-        if position >= before || position + self.layout.slots <= before {
+        if position >= before || before - position >= self.layout.slots {
             return None;
         }
         let at = (position & self.layout.mask) as usize * self.layout.stride;
@@ -90,7 +92,7 @@ impl Observer {
         let after = self.producer.published.load(Ordering::Relaxed);
         // The producer writes position p + slots only after it published p + slots - 1 (claim follows publish): while
         // `published < p + slots` this slot had not been claimed again.
-        (after < position + self.layout.slots
+        (after.wrapping_sub(position) < self.layout.slots
             && header.position == position
             && header.valid <= self.layout.rows)
             .then_some(header)

@@ -124,6 +124,21 @@ impl StageMemory {
         let words = segment.map(g.words_at as usize, PAGE, access)?;
         let orders = segment.map(g.orders_at as usize, PAGE, Access::ReadOnly)?;
         let stride = g.bank_stride as usize;
+        if access == Access::ReadOnly {
+            // Whoever watches (the timer) has no use for the state, and would lock all of it in memory.
+            let bank = |index| segment.map(g.banks_at as usize + index * stride, PAGE, access);
+            let banks_map = bank(0)?;
+            return Ok(StageMemory {
+                words: words.words(0),
+                orders: orders.words(0),
+                banks: [banks_map.words(0), bank(1)?.words(0)],
+                state_bytes: 0,
+                append_bytes: 0,
+                banks_map,
+                bank_stride: stride,
+                append_map: None,
+            });
+        }
         let banks_map = segment.map(g.banks_at as usize, 2 * stride, access)?;
         let append_map = match g.append_bytes as usize {
             0 => None,

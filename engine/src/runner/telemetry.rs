@@ -106,7 +106,9 @@ impl TelemetryWriter {
 
     /// True if the collector has left room: only unpaced runs ask.
     pub fn has_room(&self) -> bool {
-        self.count - self.collector.taken.load(Ordering::Acquire) <= self.mask
+        self.count
+            .saturating_sub(self.collector.taken.load(Ordering::Acquire))
+            <= self.mask
     }
 
     /// Appends a record, over the oldest if the collector is behind.

@@ -149,6 +149,14 @@ fn describe(
         .map(|(edge, (_, stream_type))| Some((edge.port, stream_type.as_ref()?)))
         .collect();
     let types = types?;
+    // The first port is never left open: what a kind makes of its others is for its own `describe` to say.
+    if let Some(port) = stage.kind.inputs.first()
+        && !stage.is_source()
+        && !stage.inputs.iter().any(|edge| edge.port == port.as_str())
+    {
+        problems.push(missing(graph, stage, "in", port));
+        return None;
+    }
     match catalogue.describe(&stage.kind.kind, params, &types) {
         Ok(described) => Some(described),
         Err(DescribeError::Resource { .. }) if offline => None,

@@ -1,6 +1,6 @@
 //! `demo`: the built-in graph on a recording.
 
-use super::run::{Job, run_graph};
+use super::run::{Job, prepare_folder, run_graph};
 use crate::catalogue::catalogue;
 use crate::cli::DemoArgs;
 use crate::known_recordings;
@@ -95,12 +95,7 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
 fn generated(folder: &Path) -> anyhow::Result<PathBuf> {
     let path = folder.join("demo-recording.h5");
     if !path.exists() {
-        std::fs::create_dir_all(folder).with_context(|| {
-            format!(
-                "{}: cannot make the folder; give another with --report DIR",
-                folder.display()
-            )
-        })?;
+        prepare_folder(folder)?;
         eprintln!(
             "ephapse: generating {} ({GENERATED_S} s, 60 channels, seed {SEED})",
             path.display()

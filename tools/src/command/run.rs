@@ -114,12 +114,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
 
 /// What the command line decides beside the graph: unpaced sources, and logs beside the report.
 fn adjust(job: &mut Job, options: &RunOptions) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&job.folder).with_context(|| {
-        format!(
-            "{}: cannot make the report's folder; give another with --report DIR",
-            job.folder.display()
-        )
-    })?;
+    prepare_folder(&job.folder)?;
     let stages: Vec<(String, String, bool)> = job
         .graph
         .keys()
@@ -147,6 +142,20 @@ fn adjust(job: &mut Job, options: &RunOptions) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes the report's folder, and finds out now and not after the run that nothing can be written there.
+pub fn prepare_folder(folder: &Path) -> anyhow::Result<()> {
+    let refused = || {
+        format!(
+            "{}: cannot be written to; give another folder with --report DIR",
+            folder.display()
+        )
+    };
+    std::fs::create_dir_all(folder).with_context(refused)?;
+    let probe = folder.join(format!(".{}.probe", std::process::id()));
+    std::fs::write(&probe, b"probe").with_context(refused)?;
+    std::fs::remove_file(&probe).with_context(refused)
 }
 
 /// What the first source plays: its `path`, or its kind.
