@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn cyclictest_s_histogram_is_read_with_its_overflows() {
-        let text = "# /dev/cpu_dma_latency set to 0us\n# Histogram\n000000 000000\n017067 000060\n017253 000038\n\
-                    # Total: 000000098\n# Max Latencies: 2682199\n# Histogram Overflows: 00001\n";
+        let text = "# /dev/cpu_dma_latency set to 0us\n# Histogram\n000000 000000\n017067 000061\n017253 000038\n\
+                    # Total: 000000099\n# Max Latencies: 2682199\n# Histogram Overflows: 00001\n";
         let lateness = read_cyclictest(text).unwrap();
         assert_eq!(
             lateness,
