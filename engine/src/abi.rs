@@ -84,7 +84,7 @@ pub mod end_reason {
 pub struct SegmentHeader {
     /// [`MAGIC`].
     pub magic: u64,
-    /// [`VERSION`]; 0 until everything else has been written (Release; readers Acquire) [V].
+    /// [`VERSION`]; 0 until everything else has been written (Release; readers Acquire) \[V\].
     pub version: u64,
     /// [`BYTE_ORDER`].
     pub byte_order: u64,
@@ -270,9 +270,9 @@ pub struct ProducerWords {
     /// Start time of the owner (clock ticks since boot, field 22 of /proc/PID/stat). Launcher.
     pub start_time: AtomicU64,
     pad1: [u64; 15],
-    /// Blocks published: the next position. Release; readers Acquire [P].
+    /// Blocks published: the next position. Release; readers Acquire \[P\].
     pub published: AtomicU64,
-    /// [`OPEN`], or the position at which the stream ends. Release, stored after the two below; readers Acquire [E].
+    /// [`OPEN`], or the position at which the stream ends. Release, stored after the two below; readers Acquire \[E\].
     pub end: AtomicU64,
     /// See [`end_reason`].
     pub end_reason: AtomicU64,
@@ -295,7 +295,7 @@ pub struct SeatWords {
     /// 1: the owner is dead and will not return; the producer no longer waits for this seat. Launcher.
     pub closed: AtomicU64,
     pad1: [u64; 14],
-    /// Next position to be read; everything before it is released. Release; the producer Acquire [R].
+    /// Next position to be read; everything before it is released. Release; the producer Acquire \[R\].
     pub position: AtomicU64,
     /// Position from which this seat's account counts.
     pub joined: AtomicU64,
@@ -365,7 +365,7 @@ pub struct SlotHeader {
 pub struct SessionWords {
     /// Session state, see [`session_state`].
     pub state: AtomicU64,
-    /// CLOCK_MONOTONIC of tick 0, ns; 0 until the ready barrier has been passed. Release; Acquire [S].
+    /// CLOCK_MONOTONIC of tick 0, ns; 0 until the ready barrier has been passed. Release; Acquire \[S\].
     pub start_ns: AtomicU64,
     /// First tick.
     pub start_tick: AtomicU64,
@@ -383,7 +383,7 @@ pub struct SessionWords {
 /// Page 2 of the session segment: written by the timer.
 #[repr(C, align(128))]
 pub struct TimerWords {
-    /// Newest tick. Release; stages Acquire; with a SeqCst fence on both sides [T].
+    /// Newest tick. Release; stages Acquire; with a SeqCst fence on both sides \[T\].
     pub tick: AtomicU64,
     /// CLOCK_MONOTONIC at which it was published, ns.
     pub tick_ns: AtomicU64,
@@ -464,7 +464,7 @@ pub struct StageWords {
     /// CLOCK_MONOTONIC of the last turn of the main loop, ns.
     pub heartbeat_ns: AtomicU64,
     pad0: [u64; 12],
-    /// Activations so far; bank `flip & 1` is the current one. Release; readers Acquire [F].
+    /// Activations so far; bank `flip & 1` is the current one. Release; readers Acquire \[F\].
     pub flip: AtomicU64,
     pad1: [u64; 15],
     /// Scheduling policy as read back: 0 other, 1 fifo.
@@ -542,7 +542,7 @@ pub const STAGE_GEOMETRY_AT: usize = 128;
 /// One of the two copies of what flips with an activation: accounts first, the state behind them.
 #[repr(C, align(128))]
 pub struct Bank {
-    /// Newest tick dealt with [T].
+    /// Newest tick dealt with \[T\].
     pub ran: AtomicU64,
     /// Activation records written.
     pub records: AtomicU64,
@@ -616,7 +616,7 @@ pub struct OutputAccount {
 /// Page 1 of a telemetry segment: written by the stage.
 #[repr(C, align(128))]
 pub struct TelemetryWords {
-    /// Records written. Release; collector Acquire [P].
+    /// Records written. Release; collector Acquire \[P\].
     pub published: AtomicU64,
     pad0: [u64; 15],
 }

@@ -148,7 +148,7 @@ impl Owned {
         unsafe { core::slice::from_raw_parts_mut(self.shmem.as_ptr(), self.shmem.len()) }
     }
 
-    /// Seals the fixed region with its checksum and writes the version word last [V].
+    /// Seals the fixed region with its checksum and writes the version word last \[V\].
     pub fn publish(&mut self, header: SegmentHeader) {
         let base = self.shmem.as_ptr();
         seal(self.bytes_mut(), header);

@@ -212,7 +212,7 @@ impl Timer {
             }
             os::sleep_until((deadline_ns - self.spin_ns).min(now_ns + BOUND_NS));
             // One look per tick at most: between ticks the timer has nothing else to do.
-            if self.telemetry.count() % 128 == 0 && os::lifeline_cut(self.lifeline_fd) {
+            if self.telemetry.count().is_multiple_of(128) && os::lifeline_cut(self.lifeline_fd) {
                 return None;
             }
         }

@@ -46,7 +46,7 @@ impl Stage for Sum {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let sum: &mut f64 = ctx.state.as_mut();
+        let sum: &mut f64 = ctx.state.typed();
         let mut out = outputs.block(0);
         for (to, from) in out.slice::<f64>().iter_mut().zip(block.slice::<f64>()) {
             *sum += from;

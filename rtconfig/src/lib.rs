@@ -6,9 +6,11 @@
 #![warn(missing_docs)]
 
 pub mod describe;
+pub mod explain;
 pub mod graph;
 pub mod host;
 pub mod plan;
 pub mod problem;
 pub mod resolve;
+pub mod schema;
 pub mod stream_type;

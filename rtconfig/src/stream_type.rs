@@ -213,9 +213,11 @@ pub struct StreamType {
     pub kind: Kind,
     /// Number format of a frame's elements (`u8` for records and bytes).
     pub dtype: Dtype,
-    /// Axes, time first, at most four. Records and bytes have the time axis alone: its length is the capacity of a block.
+    /// Axes, time first, at most four. For records and bytes the time axis' length is the capacity of a block; a further
+    /// axis `channel` names the channels that their `channel` fields speak of, and has no part in the layout.
     pub axes: Vec<Axis>,
-    /// Frames per second; [`Rate::NONE`] for records and bytes.
+    /// Frames per second; for records the rate of the frames their `frame` or `time` fields count; [`Rate::NONE`] if there
+    /// is none.
     pub rate: Rate,
     /// Unit of the stored numbers (`count`, `uV`, `Hz`); at most 15 bytes.
     pub unit: String,

@@ -2,8 +2,10 @@
 
 mod kinds;
 
+use ephapse_rtconfig::explain;
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::resolve::resolve;
+use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
 fn fixtures() -> Vec<PathBuf> {
@@ -67,4 +69,35 @@ fn all_problems_of_a_graph_are_told_together() {
 fn one_refusing_stage_does_not_make_those_behind_it_complain() {
     let text = kinds::LOOP.replace("high_hz = 3000.0", "high_hz = 30.0");
     assert_eq!(kinds::refused(&text).lines().count(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_value_of_any_key_makes_planning_panic(
+        key in prop::sample::select(vec![
+            "timer.period_ns", "timer.cpu", "timer.priority", "timer.spin_ns", "defaults.cpu", "defaults.priority",
+            "defaults.pace", "defaults.wait", "defaults.policy", "defaults.nice", "stage.band.divider",
+            "stage.band.phase", "stage.band.burst", "stage.band.budget_ns", "stage.band.pacing",
+            "stage.source.pace", "stage.source.params.block_frames", "stage.source.params.channels",
+            "stage.source.params.rate_hz", "stage.detect.in.frames.window", "stage.detect.in.frames.cast",
+            "stage.detect.in.frames.read", "stage.detect.in.frames.seat", "stage.detect.in.frames.feedback",
+            "stream.raw.slots", "stream.raw.full", "stream.raw.spare_seats", "stage.band.out.frames", "name",
+        ]),
+        value in prop_oneof![
+            Just("0"), Just("1"), Just("2"), Just("63"), Just("64"), Just("99"), Just("4294967295"), Just("1e300"),
+            Just("9223372036854775807"), Just("-1"), Just("tick"), Just("data"), Just("none"), Just("spin"),
+            Just("other"), Just("f64"), Just("bits"), Just("lap"), Just("newest"), Just("true"), Just("wait"),
+            Just("{ n = 0 }"), Just("{ n = 4294967295, step = 1 }"), Just("raw"), Just("nan"), Just("frames"),
+        ],
+    ) {
+        let mut graph = kinds::read(kinds::LOOP);
+        if graph.apply_set(&format!("{key}={value}")).is_ok() {
+            match resolve(&graph, &kinds::kinds(), &kinds::two_cpus()) {
+                Ok(plan) => prop_assert!(!explain::draw(&plan).is_empty()),
+                Err(problems) => prop_assert!(!problems.is_empty()),
+            }
+        }
+    }
 }

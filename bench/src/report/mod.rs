@@ -1,6 +1,6 @@
 //! The report of a run: one [`Report`], and the files made of it.
 //!
-//! [`Report::new`] reduces an [`Outcome`](ephapse_engine::outcome::Outcome) to figures; [`text`] and [`html`] are
+//! [`Report::new`] reduces an [`Outcome`](ephapse_engine::outcome::Outcome) to figures; [`text`](text()) and [`html`](html()) are
 //! drawn from those figures alone, so `report.json` says everything the others show. [`write()`] leaves all of it in a
 //! directory, with the full distributions as HdrHistogram files.
 

@@ -211,10 +211,7 @@ impl<F: FileFormat> Stage for Reader<F> {
     ) -> Next {
         let mut block = outputs.block(0);
         let room = block.room();
-        match self
-            .playback
-            .fill(ctx.state.as_mut(), block.payload(), room)
-        {
+        match self.playback.fill(ctx.state.typed(), block.payload(), room) {
             Ok(None) => Next::Done,
             Ok(Some(filled)) => {
                 filled.describe_in(block.header());

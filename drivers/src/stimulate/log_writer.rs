@@ -200,7 +200,7 @@ impl Stage for LogWriter {
         _outputs: &mut Outputs<'_>,
     ) -> Next {
         let commands = inputs.pacing();
-        match self.file.write(ctx.state.as_mut(), commands.slice()) {
+        match self.file.write(ctx.state.typed(), commands.slice()) {
             Ok(()) => Next::Continue,
             Err(error) => self.stop(&error),
         }
@@ -211,6 +211,6 @@ impl Stage for LogWriter {
 
     /// A run without a single block still leaves a log of its own: an empty one.
     fn finish(&mut self, ctx: &mut Ctx<'_>, _outputs: &mut Outputs<'_>) {
-        let _ = self.file.write(ctx.state.as_mut(), &[]);
+        let _ = self.file.write(ctx.state.typed(), &[]);
     }
 }

@@ -73,7 +73,7 @@ impl Stage for Null {
         inputs: &Inputs<'_>,
         _outputs: &mut Outputs<'_>,
     ) -> Next {
-        ctx.state.as_mut::<NullState>().count(inputs.pacing().len());
+        ctx.state.typed::<NullState>().count(inputs.pacing().len());
         Next::Continue
     }
 

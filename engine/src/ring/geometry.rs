@@ -210,9 +210,7 @@ pub(super) fn attach(segment: &Segment) -> Result<Attached, ShmError> {
         read_at(fixed, RING_GEOMETRY_AT).ok_or_else(|| refuse("its fixed region is too short"))?;
     let stream_type =
         type_block::decode(fixed).ok_or_else(|| refuse("its stream type is damaged"))?;
-    let seats_bytes = (geometry.seats as usize)
-        .checked_mul(size_of::<SeatEntry>())
-        .unwrap_or(usize::MAX);
+    let seats_bytes = (geometry.seats as usize).saturating_mul(size_of::<SeatEntry>());
     let region = |at: u64, bytes: u64| {
         at.is_multiple_of(PAGE as u64)
             && at

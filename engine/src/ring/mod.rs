@@ -2,9 +2,9 @@
 //!
 //! Verbs: `claim -> commit` ([`Producer`]), `peek -> release` ([`HoldSeat`]), copy and validate ([`LapSeat`], [`Observer`]).
 //!
-//! Orderings come in named pairs. [P] `published` Release by the producer, Acquire by readers. [R] a seat's `position`
-//! Release by its owner, Acquire by the producer. [E] `end` Release, Acquire. [W] waiting flag and position: each side
-//! stores its own word, SeqCst fence, loads the other's. [L] the producer's fence before it overwrites, the lap reader's
+//! Orderings come in named pairs. \[P\] `published` Release by the producer, Acquire by readers. \[R\] a seat's `position`
+//! Release by its owner, Acquire by the producer. \[E\] `end` Release, Acquire. \[W\] waiting flag and position: each side
+//! stores its own word, SeqCst fence, loads the other's. \[L\] the producer's fence before it overwrites, the lap reader's
 //! fence before it looks at `published` again.
 
 mod credit;

@@ -18,7 +18,7 @@ impl<'a> State<'a> {
     ///
     /// # Panics
     /// If the sizes differ: a fault of the stage's `describe`, found by its first test.
-    pub fn as_mut<T: FromBytes + IntoBytes + KnownLayout + Immutable>(&mut self) -> &mut T {
+    pub fn typed<T: FromBytes + IntoBytes + KnownLayout + Immutable>(&mut self) -> &mut T {
         T::mut_from_bytes(self.next)
             .unwrap_or_else(|_| panic!("state_bytes is not the size of this type"))
     }

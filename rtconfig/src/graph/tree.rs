@@ -107,8 +107,14 @@ impl Lines {
 pub fn parse(text: &str) -> Result<Node, (Place, String)> {
     let lines = Lines::of(text);
     let document = toml_edit::Document::parse(text).map_err(|error| {
-        let place = lines.at(error.span().map_or(0, |span| span.start));
-        (place, error.message().replace('\n', ", "))
+        let span = error.span().unwrap_or(0..0);
+        let words = error.message().replace('\n', ", ");
+        let at = text.get(span.clone()).and_then(|text| text.lines().next());
+        let words = match at.map(str::trim).filter(|at| (1..40).contains(&at.len())) {
+            Some(at) => format!("{words} (at `{at}`)"),
+            None => words,
+        };
+        (lines.at(span.start), words)
     })?;
     Ok(Node {
         place: Place::Line(1),

@@ -9,6 +9,7 @@ mod params;
 mod placement;
 mod priority;
 mod rings;
+mod type_rules;
 mod types;
 mod warnings;
 mod wiring;

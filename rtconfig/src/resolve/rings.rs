@@ -135,8 +135,8 @@ pub fn check_fit(
                     maker.name, maker.described.parts_per_call, stream.slots
                 ),
                 format!(
-                    "choose {} or more",
-                    maker.described.parts_per_call.next_power_of_two()
+                    "choose a power of two of {} or more",
+                    maker.described.parts_per_call
                 ),
             ));
         }

@@ -1,7 +1,7 @@
 //! Types flow: in order of the graph every stage says what it makes of its inputs.
 
 use super::wiring::{Edge, Wired, Wiring};
-use super::{adapters, params};
+use super::{adapters, params, type_rules};
 use crate::describe::{Catalogue, DescribeError, Described, HelperDirection};
 use crate::graph::{FeedbackType, Graph};
 use crate::plan::Adapter;
@@ -51,6 +51,7 @@ pub fn flow(
         };
         if let Some(described) = &described {
             check_ports(graph, stage, described, problems);
+            check_types(graph, stage, described, problems);
             for (stream, made) in wiring.streams.iter().zip(&mut streams) {
                 if stream.maker == index {
                     *made = described
@@ -270,6 +271,32 @@ fn check_ports(
             "no input begins the activations of this stage",
             "connect one",
         ));
+    }
+}
+
+/// Every type that the stage brings into the graph keeps the rules.
+fn check_types(
+    graph: &Graph,
+    stage: &Wired<'_>,
+    described: &Described,
+    problems: &mut Vec<Problem>,
+) {
+    let helper_rings = described
+        .helpers
+        .iter()
+        .map(|helper| (&helper.port, &helper.stream_type));
+    let outputs = described.outputs.iter().map(|(port, made)| (port, made));
+    for (port, made) in outputs.chain(helper_rings) {
+        if let Some(fault) = type_rules::fault(made) {
+            problems.push(graph.problem(
+                &["stage", stage.name, "out", port],
+                format!(
+                    "`{}` makes a stream that cannot be: {fault}",
+                    stage.kind.kind
+                ),
+                "change its parameters or inputs",
+            ));
+        }
     }
 }
 

@@ -131,7 +131,7 @@ pub fn kinds() -> Kinds {
             &["spikes"],
             &["rates"],
             json!({
-                "bin_ms": number("Bin."), "bins": number("Bins in the window."),
+                "bin_ms": number("Length of a bin, ms."), "bins": number("Bins in the window."),
                 "shape": { "$ref": "#/$defs/Shape", "description": "A nested table." }
             }),
             &[],
@@ -235,7 +235,17 @@ impl Catalogue for Kinds {
         };
         let records = |layout, capacity| StreamType::records(layout, capacity);
         Ok(match kind {
-            "acquire.synthetic" => one("frames", raw(wanted("channels", 60.0))),
+            "acquire.synthetic" => {
+                let channels = wanted("channels", 60.0);
+                // Labels are made per channel: a number that no array has must be refused before they are.
+                if !(1.0..=4096.0).contains(&channels) {
+                    return Err(DescribeError::parameter(
+                        "channels",
+                        format!("{channels} is not 1 to 4096"),
+                    ));
+                }
+                one("frames", raw(channels))
+            }
             "acquire.mcs_h5" | "acquire.mcs_h5.reader" => {
                 let path = params
                     .get("path")
@@ -416,3 +426,11 @@ out = { commands = "commands" }
 use = "stimulate.log"
 in = { commands = "commands" }
 "#;
+
+/// A stage to be added to [`LOOP`]: it hears of the commands made downstream.
+pub const BLANKING: &str = "
+[stage.blank]
+use = \"filter.blanking\"
+in = { frames = \"raw\", commands = { from = \"commands\", feedback = true, type = \"command\" } }
+out = { frames = \"blanked\" }
+";

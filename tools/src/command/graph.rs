@@ -7,6 +7,7 @@ use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::plan::Plan;
 use ephapse_rtconfig::problem::Problem;
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
+use ephapse_rtconfig::{explain, schema};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -59,6 +60,21 @@ pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
         args.graph.display(),
         plan.stages.len(),
         plan.streams.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+/// `ephapse explain`.
+pub fn explain(args: &GraphArgs) -> anyhow::Result<ExitCode> {
+    let graph = load(&args.graph, &args.set)?;
+    print!("{}", explain::draw(&plan(&graph, args.offline)?));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `ephapse schema`.
+pub fn schema() -> anyhow::Result<ExitCode> {
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&schema::graph_schema(&catalogue()))?
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -142,6 +142,7 @@ pub(in crate::report) fn suggestions() -> Vec<String> {
 
 fn plan() -> Plan {
     Plan {
+        tick_ns: 1_000_000,
         session: "demo".to_owned(),
         experiment: BTreeMap::from([
             (

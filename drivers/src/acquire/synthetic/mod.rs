@@ -61,7 +61,7 @@ impl Stage for Synthetic {
         _inputs: &Inputs<'_>,
         outputs: &mut Outputs<'_>,
     ) -> Next {
-        let next_frame: &mut u64 = ctx.state.as_mut();
+        let next_frame: &mut u64 = ctx.state.typed();
         if *next_frame >= self.generator.frames() {
             return Next::Done;
         }

@@ -1,0 +1,39 @@
+# Two commands for a first-time user: `make demo` and `make test`. The rest is for developers.
+CARGO  ?= cargo
+REPORT ?= out/demo
+DEMO    = target/demo/ephapse
+# Cargo may be told to build elsewhere; the demo must find what it built.
+export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
+DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
+
+.PHONY: demo test accept lint release setup clean
+
+## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
+demo: setup
+	$(CARGO) build --quiet --locked --profile demo -p ephapse
+	$(DEMO) demo --report $(REPORT) $(if $(RECORDING),--recording "$(RECORDING)") $(if $(FORMAT),--format "$(FORMAT)") $(if $(DURATION),--duration $(DURATION))
+
+## test: the whole test suite
+test: setup
+	$(CARGO) test --locked --workspace
+
+## lint: formatting, clippy and docs, warnings denied
+lint: setup
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+
+## accept: what takes longer than the test suite may (about three minutes so far)
+accept: setup
+	$(CARGO) build --quiet --locked --profile demo -p ephapse
+	tools/accept/minute.sh $(DEMO)
+
+## release: optimised across crates
+release: setup
+	$(CARGO) build --locked --release -p ephapse
+
+setup:
+	@tools/setup.sh
+
+clean:
+	$(CARGO) clean
