@@ -38,6 +38,8 @@ pub struct Outcome {
     pub stages: Vec<StageRecord>,
     /// Budgets that were broken.
     pub broken_budgets: Vec<BrokenBudget>,
+    /// Stalls of 2 ms and more that the witnesses of the stage CPUs saw; `at_ns` is relative to `start_ns`.
+    pub stalls: Vec<Stall>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
     pub ties: Vec<Tie>,
 }
@@ -244,6 +246,17 @@ pub struct BrokenBudget {
     pub broken: u64,
     /// The longest, ns.
     pub worst_ns: u64,
+}
+
+/// A time in which a CPU ran nobody of FIFO priority 92 or less: none of the session's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stall {
+    /// CPU.
+    pub cpu: u32,
+    /// When the witness should have run, ns.
+    pub at_ns: u64,
+    /// How late it was, ns.
+    pub length_ns: u64,
 }
 
 /// One row of the tie table.

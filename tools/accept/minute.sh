@@ -22,5 +22,13 @@ print(f"loop: {loop['count']} decisions, p50 {loop['p50_ns'] / 1e3:.0f} us, p99 
 bad = [s["name"] for s in fifo if s["allocations_after_start"] or s["minor_faults"] or s["major_faults"]]
 broken = [a for key in ("ticks", "rings", "edges", "sources") for a in report[key] if not a["holds"]]
 print(f"{len(fifo)} FIFO processes, with an allocation or a fault after the start: {bad or 'none'}; broken accounts: {broken or 'none'}")
-sys.exit(1 if bad or broken or code else 0)
+# A ring of 64 blocks lasts 64 ms: blocks may be dropped only beside a stall that long, seen by a witness (which itself
+# sleeps up to a millisecond of it, and starts counting when it should have woken).
+ring_ns = 64e6
+longest = max((s["length_ns"] for s in report["stalls"]), default=0)
+print(f"witnessed stalls: {len(report['stalls'])}, longest {longest / 1e6:.1f} ms; the ring lasts {ring_ns / 1e6:.0f} ms")
+unwitnessed = raw["dropped"] > 0 and longest < ring_ns - 2e6
+if unwitnessed:
+    print("blocks were dropped without a witnessed stall longer than the ring")
+sys.exit(1 if bad or broken or code or unwitnessed else 0)
 PY

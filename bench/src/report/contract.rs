@@ -61,6 +61,8 @@ pub struct Report {
     pub budgets: Vec<BudgetReport>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frames, one row per second.
     pub ties: Vec<TieReport>,
+    /// Stalls of 2 ms and more that a witness thread on a stage CPU saw: none of the session's doing.
+    pub stalls: Vec<StallReport>,
     /// Fingerprint of the host.
     pub host: serde_json::Value,
     /// The resolved graph, TOML.
@@ -322,6 +324,17 @@ pub struct BudgetReport {
     pub broken: u64,
     /// The longest, ns.
     pub worst_ns: u64,
+}
+
+/// A time in which a CPU ran nobody of FIFO priority 92 or less.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StallReport {
+    /// CPU.
+    pub cpu: u32,
+    /// When the witness should have run, ns after the start.
+    pub at_ns: u64,
+    /// How late it was, ns.
+    pub length_ns: u64,
 }
 
 /// One row of the tie table.

@@ -50,6 +50,7 @@ impl Report {
                 .map(BudgetReport::from)
                 .collect(),
             ties: outcome.ties.iter().map(TieReport::from).collect(),
+            stalls: outcome.stalls.iter().map(StallReport::from).collect(),
             host: host.clone(),
             graph: outcome.plan.resolved_toml.clone(),
         };
@@ -114,6 +115,16 @@ fn stage_report(s: &outcome::StageRecord, outcome: &Outcome) -> StageReport {
         spurious_rings: s.spurious_rings,
         helper: s.helper,
         rt_why: s.rt_why.clone(),
+    }
+}
+
+impl From<&outcome::Stall> for StallReport {
+    fn from(stall: &outcome::Stall) -> Self {
+        StallReport {
+            cpu: stall.cpu,
+            at_ns: stall.at_ns,
+            length_ns: stall.length_ns,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod prepare;
 mod run;
 mod session_file;
 mod supervise;
+mod witness;
 
 pub use collect::LoopNow;
 pub use events::{Event, read_events};

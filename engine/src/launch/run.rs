@@ -4,12 +4,14 @@ use super::account;
 use super::collect::{Collector, LoopNow};
 use super::prepare::{Process, Processes};
 use super::supervise::{Death, Supervisor};
+use super::witness::Witnesses;
 use super::{LaunchError, Options};
 use crate::abi::{OPEN, session_state, stage_state};
 use crate::os::{self, PidFd};
-use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Tie};
+use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
 use crate::sync::Ordering;
 use ephapse_rtconfig::plan::{Plan, Policy};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -176,6 +178,7 @@ struct Run {
     processes: Processes,
     collector: Collector,
     supervisor: Option<Supervisor>,
+    witnesses: Witnesses,
     start_ns: u64,
     started_realtime_ns: u64,
     faults: Vec<Fault>,
@@ -195,7 +198,13 @@ impl Run {
             .filter_map(|p| PidFd::open(p.child.id()).ok())
             .collect();
         let why = why_no_real_time(&processes);
+        // Only a paced run can be stalled: logical time does not pass by itself.
+        let cpus: BTreeSet<u32> = match processes.plan.timer {
+            Some(_) => processes.plan.stages.iter().filter_map(|s| s.cpu).collect(),
+            None => BTreeSet::new(),
+        };
         Run {
+            witnesses: Witnesses::start(cpus),
             supervisor: Some(Supervisor::start(fds)),
             processes,
             collector,
@@ -501,6 +510,16 @@ impl Run {
             })
         });
         let (hops, loop_hop, intervals) = self.collector.finish(end_ns);
+        let start_ns = self.start_ns;
+        let stalls = self
+            .witnesses
+            .stalls()
+            .into_iter()
+            .filter(|s| s.at_ns >= start_ns);
+        let stalls = stalls.map(|s| Stall {
+            at_ns: s.at_ns - start_ns,
+            ..s
+        });
         Outcome {
             started_realtime_ns: self.started_realtime_ns,
             start_ns: self.start_ns,
@@ -517,6 +536,7 @@ impl Run {
             intervals,
             stages: records,
             broken_budgets: budgets.collect(),
+            stalls: stalls.collect(),
             ties: self.ties,
             plan: self.processes.plan.clone(),
         }

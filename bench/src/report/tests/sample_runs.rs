@@ -86,6 +86,11 @@ pub(in crate::report) fn sound() -> Outcome {
             .map(|(i, name)| record(i, name))
             .collect(),
         broken_budgets: Vec::new(),
+        stalls: vec![Stall {
+            cpu: 1,
+            at_ns: 2_000_000_000,
+            length_ns: 3_100_000,
+        }],
         ties: vec![Tie {
             monotonic_ns: 5_000 * SECOND_NS,
             raw_ns: 4_999 * SECOND_NS,

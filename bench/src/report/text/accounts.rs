@@ -2,7 +2,7 @@
 
 use super::{Lines, clipped, mark};
 use crate::report::contract::{EdgeReport, Report};
-use crate::report::units::{count_cell, thousands};
+use crate::report::units::{count_cell, duration, thousands};
 use ephapse_rtconfig::plan::SeatKind;
 
 pub(super) fn section(out: &mut Lines, report: &Report) {
@@ -111,7 +111,7 @@ fn gaps(out: &mut Lines, report: &Report) {
     let whole = report.edges.iter().filter(|a| !with_gaps(a)).count();
     for a in report.edges.iter().filter(with_gaps) {
         out.line(&format!(
-            "  {:<30} {:>12} gaps {:>16} frames lost",
+            "  {:<30} {:>12} gap(s) {:>14} frames lost",
             clipped(&edge_name(a), 30),
             thousands(a.gaps),
             thousands(a.lost_frames)
@@ -122,6 +122,16 @@ fn gaps(out: &mut Lines, report: &Report) {
         0 if edges > 0 => "  no edge was without a gap".to_owned(),
         n if n == edges => format!("  none on {edges} edges"),
         n => format!("  none on the other {n} edges"),
+    });
+    let longest = report.stalls.iter().max_by_key(|s| s.length_ns);
+    out.line(&match longest {
+        None => "  no stall of 2 ms or more was witnessed on a stage CPU".to_owned(),
+        Some(stall) => format!(
+            "  witnessed stalls of 2 ms and more: {}, the longest {} on CPU {}",
+            thousands(report.stalls.len() as u64),
+            duration(stall.length_ns),
+            stall.cpu
+        ),
     });
 }
 

@@ -1,0 +1,90 @@
+//! Witnesses: a FIFO thread per stage CPU that sleeps 1 ms and logs its own lateness. What stalls a witness (the
+//! hypervisor, an interrupt, a more urgent task) stalled the stages of that CPU too, and was none of their doing.
+
+use crate::os;
+use crate::outcome::Stall;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+};
+
+/// FIFO priority: above every stage, below timer and supervisor.
+const PRIORITY: u8 = 92;
+const SLEEP_NS: u64 = 1_000_000;
+/// Lateness from which on it is called a stall.
+const STALL_NS: u64 = 2_000_000;
+/// Stalls kept; more are only worth counting, and a run that has them is no measurement.
+const MOST_STALLS: usize = 4096;
+
+/// The witnesses of a session. Dropped, they end.
+pub(super) struct Witnesses {
+    over: Arc<AtomicBool>,
+    stalls: Arc<Mutex<Vec<Stall>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Witnesses {
+    pub fn start(cpus: impl IntoIterator<Item = u32>) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let stalls = Arc::new(Mutex::new(Vec::new()));
+        let threads = cpus.into_iter().map(|cpu| {
+            let (over, stalls) = (over.clone(), stalls.clone());
+            std::thread::spawn(move || watch(cpu, &over, &stalls))
+        });
+        Witnesses {
+            threads: threads.collect(),
+            over,
+            stalls,
+        }
+    }
+
+    /// Stalls seen so far, in order of their time.
+    pub fn stalls(&self) -> Vec<Stall> {
+        let mut stalls = self
+            .stalls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        stalls.sort_by_key(|s| s.at_ns);
+        stalls
+    }
+}
+
+fn watch(cpu: u32, over: &AtomicBool, stalls: &Mutex<Vec<Stall>>) {
+    core_affinity::set_for_current(core_affinity::CoreId { id: cpu as usize });
+    if let Ok(value) = ThreadPriorityValue::try_from(PRIORITY) {
+        // Without the privilege it witnesses at normal priority, as the stages then run.
+        let _ = thread_priority::set_thread_priority_and_policy(
+            thread_priority::thread_native_id(),
+            ThreadPriority::Crossplatform(value),
+            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
+        );
+    }
+    while !over.load(Ordering::Acquire) {
+        let due_ns = os::monotonic_ns() + SLEEP_NS;
+        os::sleep_until(due_ns);
+        let length_ns = os::monotonic_ns().saturating_sub(due_ns);
+        if length_ns >= STALL_NS {
+            let mut stalls = stalls.lock().unwrap_or_else(PoisonError::into_inner);
+            if stalls.len() < MOST_STALLS {
+                stalls.push(Stall {
+                    cpu,
+                    at_ns: due_ns,
+                    length_ns,
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Witnesses {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            // A witness that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
