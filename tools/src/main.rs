@@ -4,6 +4,7 @@ mod catalogue;
 mod cli;
 mod command;
 mod known_recordings;
+mod output;
 mod screen;
 mod watch;
 

@@ -146,8 +146,8 @@ impl Watch {
         self.view.loop_p50_ns = known(now.p50_ns);
         self.view.loop_p99_ns = known(now.p99_ns);
         self.view.loop_max_ns = known(now.max_ns);
-        if now.p50_ns > 0 {
-            self.view.recent.push(now.p50_ns);
+        if now.latest_ns > 0 {
+            self.view.recent.push(now.latest_ns);
             let excess = self.view.recent.len().saturating_sub(RECENT);
             self.view.recent.drain(..excess);
         }

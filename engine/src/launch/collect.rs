@@ -57,6 +57,7 @@ pub(super) struct Collector {
     current_from_ns: u64,
     decisions: u64,
     last_closed: Option<LoopNow>,
+    latest_ns: u64,
 }
 
 /// Loop latency of the last moments, for the screen.
@@ -70,6 +71,8 @@ pub struct LoopNow {
     pub p99_ns: u64,
     /// Longest, ns.
     pub max_ns: u64,
+    /// Longest since the last look, ns; 0 if there was no decision.
+    pub latest_ns: u64,
 }
 
 fn histogram() -> Histogram<u64> {
@@ -96,6 +99,7 @@ fn figures(histogram: &Histogram<u64>) -> LoopNow {
         p50_ns: histogram.value_at_quantile(0.5),
         p99_ns: histogram.value_at_quantile(0.99),
         max_ns: histogram.max(),
+        latest_ns: 0,
     }
 }
 
@@ -173,6 +177,7 @@ impl Collector {
             current_from_ns: 0,
             decisions: 0,
             last_closed: None,
+            latest_ns: 0,
         }
     }
 
@@ -284,6 +289,7 @@ impl Collector {
             std::iter::empty(),
         );
         self.decisions += 1;
+        self.latest_ns = self.latest_ns.max(age_ns);
         // It grows as needed: only a value beyond 64 bits could be refused.
         let _ = self.current.record(age_ns.max(1));
     }
@@ -320,13 +326,14 @@ impl Collector {
     }
 
     /// Loop latency of the last whole interval, or of what there is of the first.
-    pub fn now(&self) -> LoopNow {
+    pub fn now(&mut self) -> LoopNow {
         let now = self
             .last_closed
             .clone()
             .unwrap_or_else(|| figures(&self.current));
         LoopNow {
             decisions: self.decisions,
+            latest_ns: core::mem::take(&mut self.latest_ns),
             ..now
         }
     }

@@ -314,7 +314,8 @@ impl Run {
         let now_ns = os::monotonic_ns();
         self.collector.drain(now_ns);
         self.tie(now_ns);
-        (options.live)(&self.live(now_ns));
+        let live = self.live(now_ns);
+        (options.live)(&live);
     }
 
     fn order_stop(&mut self, stop: &mut u64, level: u64) {
@@ -450,7 +451,7 @@ impl Run {
         });
     }
 
-    fn live(&self, now_ns: u64) -> Live {
+    fn live(&mut self, now_ns: u64) -> Live {
         let state = self.processes.session_words().state.load(Ordering::Relaxed) as usize;
         let skipped = self.processes.list.iter().map(|p| p.memory.bank());
         let skipped = skipped.map(|b| {

@@ -189,7 +189,11 @@ fn engine_keys(table: &mut Table, stage: &StagePlan) {
     if let Some(budget_ns) = stage.budget_ns {
         table.insert("budget_ns", whole(budget_ns));
     }
-    if let Some(input) = stage.pacing.and_then(|pacing| stage.inputs.get(pacing)) {
+    // What a helper feeds is no port of the graph: the helper comes with the stage.
+    let fed = |port: &str| stage.described.helpers.iter().any(|h| h.port == port);
+    if let Some(input) = stage.pacing.and_then(|pacing| stage.inputs.get(pacing))
+        && !fed(&input.port)
+    {
         table.insert("pacing", text(&input.port));
     }
 }

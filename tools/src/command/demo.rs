@@ -1,6 +1,6 @@
 //! `demo`: the built-in graph on a recording.
 
-use super::run::{Job, prepare_folder, run_graph};
+use super::run::{Job, prepare_folder, program, run_graph};
 use crate::catalogue::catalogue;
 use crate::cli::DemoArgs;
 use crate::known_recordings;
@@ -77,15 +77,16 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
     for argument in &set {
         graph.apply_set(argument)?;
     }
+    let (program, resolved) = (program(), folder.join("graph.toml"));
+    let resolved = resolved.display();
     let job = Job {
         graph,
         folder,
         recording: Some(recording.display().to_string()),
         try_next: vec![
-            "ephapse demo --recording FILE       play a recording of your own".into(),
-            "ephapse list                        the stages a graph can use".into(),
-            "ephapse explain rtconfig/graphs/demo.toml --offline   the graph just run, drawn"
-                .into(),
+            format!("{program} demo --recording FILE (a recording of yours)"),
+            format!("{program} explain {resolved} (the graph, drawn)"),
+            format!("{program} run {resolved} --unpaced (edit it first, if you like)"),
         ],
     };
     run_graph(job, &args.run)

@@ -2,6 +2,7 @@
 
 use crate::catalogue::catalogue;
 use crate::cli::GraphArgs;
+use crate::output::sayln;
 use ephapse_engine::os;
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::plan::Plan;
@@ -55,7 +56,7 @@ pub fn plan(graph: &Graph, offline: bool) -> anyhow::Result<Plan> {
 pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
     let graph = load(&args.graph, &args.set)?;
     let plan = plan(&graph, args.offline)?;
-    println!(
+    sayln!(
         "{}: sound: {} stages, {} streams",
         args.graph.display(),
         plan.stages.len(),
@@ -66,13 +67,13 @@ pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
 /// `ephapse explain`.
 pub fn explain(args: &GraphArgs) -> anyhow::Result<ExitCode> {
     let graph = load(&args.graph, &args.set)?;
-    print!("{}", explain::draw(&plan(&graph, args.offline)?));
+    sayln!("{}", explain::draw(&plan(&graph, args.offline)?).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
 /// `ephapse schema`.
 pub fn schema() -> anyhow::Result<ExitCode> {
-    println!(
+    sayln!(
         "{}",
         serde_json::to_string_pretty(&schema::graph_schema(&catalogue()))?
     );

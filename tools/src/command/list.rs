@@ -2,6 +2,7 @@
 
 use crate::catalogue::catalogue;
 use crate::cli::ListArgs;
+use crate::output::sayln;
 use ephapse_rtconfig::describe::Catalogue;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ pub fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let catalogue = catalogue();
     let kinds = catalogue.kinds().iter().filter(|k| !k.helper);
     if args.json {
-        println!(
+        sayln!(
             "{}",
             serde_json::to_string_pretty(&kinds.collect::<Vec<_>>())?
         );
@@ -24,13 +25,13 @@ pub fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
                 ports.join(", ")
             }
         };
-        println!(
+        sayln!(
             "{:<22} {} -> {}",
             kind.kind,
             ports(&kind.inputs),
             ports(&kind.outputs)
         );
-        println!("{:<22} {}", "", kind.about);
+        sayln!("{:<22} {}", "", kind.about);
     }
     Ok(ExitCode::SUCCESS)
 }

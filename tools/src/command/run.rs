@@ -2,6 +2,7 @@
 
 use super::graph::{load, plan};
 use crate::cli::{RunArgs, RunOptions};
+use crate::output::sayln;
 use crate::screen::{Screen, json_line, plain_line};
 use crate::watch::Watch;
 use anyhow::Context;
@@ -39,11 +40,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .clone()
         .unwrap_or_else(|| Path::new("out").join(&graph.keys().name));
     let shown = args.graph.display();
+    let program = program();
     let try_next = vec![
-        format!(
-            "ephapse explain {shown}     the graph just run, drawn, and where its latency goes"
-        ),
-        format!("ephapse run {shown} --unpaced     the same as fast as it goes, in logical time"),
+        format!("ephapse explain {shown} (the graph, drawn, and where its latency goes)"),
+        format!("{program} run {shown} --unpaced (as fast as it goes, in logical time)"),
         format!("open {} in a browser", folder.join("report.html").display()),
     ];
     run_graph(
@@ -70,7 +70,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
     if !options.json
         && let Some(recording) = &recording
     {
-        println!("playing {recording}");
+        sayln!("playing {recording}");
     }
     let outcome = {
         let mut show = Show::new(&plan, options.json);
@@ -92,24 +92,40 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
     let report = Report::new(&outcome, &host, recording);
     let written = report::write(&job.folder, &outcome, &report, &job.try_next);
     if options.json {
-        println!("{}", serde_json::to_string(&report)?);
+        sayln!("{}", serde_json::to_string(&report)?);
     } else {
-        print!("{}", report::text(&report, &job.try_next));
+        sayln!("{}", report::text(&report, &job.try_next).trim_end());
     }
     let written = written?;
+    let resolved = job.folder.join("graph.toml");
+    std::fs::write(&resolved, &outcome.plan.resolved_toml)
+        .with_context(|| format!("{}: cannot be written", resolved.display()))?;
     if !options.json {
         let names: Vec<String> = written
             .iter()
+            .chain([&resolved])
             .filter_map(|p| p.file_name())
             .map(|n| n.to_string_lossy().into_owned())
             .collect();
-        println!(
+        sayln!(
             "\nwritten to {}: {}",
             job.folder.display(),
             names.join(", ")
         );
     }
     Ok(ExitCode::from(outcome.verdict().exit_code()))
+}
+
+/// This program as the user can type it from here.
+pub fn program() -> String {
+    let typed = std::env::args()
+        .next()
+        .unwrap_or_else(|| "ephapse".to_owned());
+    let here = std::env::current_dir().unwrap_or_default();
+    let short = Path::new(&typed)
+        .strip_prefix(&here)
+        .map(|p| p.display().to_string());
+    short.unwrap_or(typed)
 }
 
 /// What the command line decides beside the graph: unpaced sources, and logs beside the report.

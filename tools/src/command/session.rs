@@ -1,6 +1,7 @@
 //! `status` and `gc`: sessions by their files.
 
 use crate::cli::StatusArgs;
+use crate::output::sayln;
 use ephapse_engine::abi::{PAGE, SessionWords, TimerWords, segment, session_state};
 use ephapse_engine::launch::{Found, collect_garbage, read_events, segment_name, sessions};
 use ephapse_engine::shm::{Access, Segment};
@@ -53,23 +54,23 @@ pub fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        sayln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(ExitCode::SUCCESS);
     }
     if found.is_empty() {
-        println!("no sessions");
+        sayln!("no sessions");
     }
     for f in &found {
         let (state, tick) = state_of(&f.record.session).unwrap_or(("unknown", 0));
         if f.running {
             let launcher = f.record.processes.first().map_or(0, |p| p.pid);
-            println!(
+            sayln!(
                 "{}: {state}, tick {tick}, {} processes, launcher pid {launcher}",
                 f.record.session,
                 alive(f)
             );
         } else {
-            println!(
+            sayln!(
                 "{}: its launcher is gone (was {state}, tick {tick}); `ephapse gc` removes what it left",
                 f.record.session
             );
@@ -77,9 +78,11 @@ pub fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
                 .ok()
                 .and_then(|e| e.last().cloned())
             {
-                println!(
+                sayln!(
                     "  last event, tick {}: {}: {}",
-                    last.tick, last.who, last.what
+                    last.tick,
+                    last.who,
+                    last.what
                 );
             }
         }
@@ -91,10 +94,10 @@ pub fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 pub fn gc() -> anyhow::Result<ExitCode> {
     let removed = collect_garbage()?;
     if removed.is_empty() {
-        println!("nothing to remove");
+        sayln!("nothing to remove");
     }
     for (session, segments) in removed {
-        println!("{session}: {segments} segments removed");
+        sayln!("{session}: {segments} segments removed");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -91,7 +91,11 @@ fn bar(view: &View, channel: usize, top: f64) -> String {
 fn electrodes(view: &View) -> Option<Vec<Option<usize>>> {
     let mut places = vec![None; 64];
     for channel in 0..view.channels {
-        let label = view.labels.get(channel)?;
+        // The reference electrode of a 60-electrode array stands at column 1, row 5.
+        let label = match view.labels.get(channel)?.as_str() {
+            "Ref" => "15",
+            label => label,
+        };
         let &[column @ b'1'..=b'8', row @ b'1'..=b'8'] = label.as_bytes() else {
             return None;
         };

@@ -39,10 +39,11 @@ fn head(view: &View) -> String {
     );
     let tick = match view.period_ns {
         0 => "unpaced".to_owned(),
-        period => format!("tick {} of {}", thousands(view.tick), duration(period)),
+        period => format!("tick {} ({} each)", thousands(view.tick), duration(period)),
     };
     let right = format!("{}  {tick}", clock(view.elapsed_ns));
-    let gap = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());
+    // The last column stays free: some terminals wrap when it is written.
+    let gap = (COLUMNS - 1).saturating_sub(left.chars().count() + right.chars().count());
     format!("{left}{}{right}", " ".repeat(gap.max(1)))
 }
 
@@ -139,7 +140,7 @@ mod tests {
         let screen = lines(&view(32)).join("\n");
         for part in [
             "ephapse demo running",
-            "1:02:03.4  tick 3,723,400 of 1.00 ms",
+            "1:02:03.4  tick 3,723,400 (1.00 ms each)",
             "p50 1.15 ms  p99 1.34 ms  max 10.2 ms",
             "Last command  20 Hz on electrode 47",
             "Skipped ticks 2   lost frames 40",
