@@ -228,6 +228,13 @@ pub(super) fn attach(segment: &Segment) -> Result<Attached, ShmError> {
         && geometry.type_at == TYPE_AT as u64
         && geometry.seat_table_at == SEAT_TABLE_AT as u64
         && SEAT_TABLE_AT.saturating_add(seats_bytes) <= fixed.len()
+        && geometry.producer_at >= fixed.len() as u64
+        && geometry.seats_at >= geometry.producer_at.saturating_add(PAGE as u64)
+        && geometry.bells_at
+            >= geometry
+                .seats_at
+                .saturating_add(u64::from(geometry.seats).saturating_mul(PAGE as u64))
+        && geometry.slots_at >= geometry.bells_at.saturating_add(PAGE as u64)
         && region(geometry.producer_at, PAGE as u64)
         && region(
             geometry.seats_at,
