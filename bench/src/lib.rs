@@ -1,6 +1,16 @@
 //! The latency benchmarking tool and its reports.
 //!
-//! [`report`] turns the [`Outcome`](ephapse_engine::outcome::Outcome) of a run into what people and programs read.
+//! [`report`] turns the [`Outcome`](ephapse_engine::outcome::Outcome) of a run into what people and programs read. The rest
+//! is `ephapse bench`:
+//!
+//! ```text
+//! hop, wake, tick, dsp, prove ─> measured (histograms by round) ─> result (figures, ratios) ─> text, JSON, HTML
+//!   over ends (two processes)                    └─> .hlog, .hgrm ─> check: the same figures again
+//! ```
 #![warn(missing_docs)]
 
+pub mod ends;
+pub mod hop;
+pub mod measured;
 pub mod report;
+pub mod stats;
