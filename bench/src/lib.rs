@@ -9,8 +9,11 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod contest;
 pub mod ends;
 pub mod hop;
+pub mod machine;
 pub mod measured;
 pub mod report;
 pub mod stats;
+pub mod watch;

@@ -73,6 +73,29 @@ pub struct Series {
     pub rounds: Vec<Round>,
 }
 
+impl Series {
+    /// An empty series of latencies or costs.
+    pub fn new(tag: &str, group: &str, what: &str, measure: Measure) -> Self {
+        Series {
+            tag: tag.to_owned(),
+            group: group.to_owned(),
+            what: what.to_owned(),
+            measure,
+            unit: String::new(),
+            real_time_hz: 0.0,
+            rounds: Vec::new(),
+        }
+    }
+
+    /// An empty series of rates in `unit` per second.
+    pub fn rate(tag: &str, group: &str, what: &str, per: u64, unit: &str) -> Self {
+        Series {
+            unit: unit.to_owned(),
+            ..Self::new(tag, group, what, Measure::Rate { per })
+        }
+    }
+}
+
 /// Which figure of a round is compared.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
@@ -141,16 +164,6 @@ impl Measured {
         self.notes.append(&mut other.notes);
         self.skipped.append(&mut other.skipped);
         self.without_fifo.append(&mut other.without_fifo);
-    }
-
-    /// The series of that tag, made if it is not there yet.
-    pub fn series_mut(&mut self, like: &Series) -> &mut Series {
-        let at = self.series.iter().position(|s| s.tag == like.tag);
-        let at = at.unwrap_or_else(|| {
-            self.series.push(like.clone());
-            self.series.len() - 1
-        });
-        &mut self.series[at]
     }
 }
 

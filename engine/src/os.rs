@@ -2,7 +2,8 @@
 #![allow(unsafe_code, reason = "system calls")]
 
 use crate::sync::AtomicU32;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -280,6 +281,16 @@ pub fn limit_runaway(limit: Duration) {
     };
     // SAFETY: a live rlimit. Lowering a limit is always permitted; a failure leaves the process as it was.
     unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &limit) };
+}
+
+/// Asks the kernel for the shallowest idle state as long as the file is open: idle CPUs poll, and wake in microseconds.
+///
+/// # Errors
+/// EACCES without the permission, ENOENT on a host without it.
+pub fn hold_cpu_latency() -> io::Result<File> {
+    let mut file = File::options().write(true).open("/dev/cpu_dma_latency")?;
+    file.write_all(&0_i32.to_ne_bytes())?;
+    Ok(file)
 }
 
 /// Nice value of this process.
