@@ -15,5 +15,7 @@ pub mod hop;
 pub mod machine;
 pub mod measured;
 pub mod report;
+pub mod result;
 pub mod stats;
 pub mod watch;
+mod whole_files;
