@@ -14,8 +14,23 @@ pub mod ends;
 pub mod hop;
 pub mod machine;
 pub mod measured;
+pub mod probe;
 pub mod report;
 pub mod result;
+pub mod ring;
+pub mod settings;
 pub mod stats;
 pub mod watch;
 mod whole_files;
+
+pub use report::rfc3339;
+
+/// One run of the benchmarking tool.
+pub struct Run {
+    /// A word that no other run of this machine uses now.
+    pub id: String,
+    /// Its start, CLOCK_MONOTONIC, ns.
+    pub began_ns: u64,
+    /// Threshold.
+    pub watch: watch::Watch,
+}

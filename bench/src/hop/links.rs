@@ -2,6 +2,7 @@
 
 use super::bare_ring::{BareReceiver, BareSender, Shape};
 use super::engine_ring::{self, EngineReceiver, EngineSender};
+use super::memory_copy::Copying;
 use super::ping::{self, Ping};
 use super::round::{Receive, Receiver, Receiving, Send, Sender, Sending};
 use super::scripted::Scripted;
@@ -17,6 +18,8 @@ pub const FLOOR: &str = "floor";
 pub const NAKED: &str = "naked";
 /// A cache line to and fro.
 pub const PING: &str = "ping";
+/// A copy on one CPU.
+pub const COPY: &str = "copy";
 /// Answers values it was given: for the proof of the measuring chain.
 pub const SCRIPTED: &str = "scripted";
 
@@ -61,6 +64,13 @@ impl OpenLinks for OwnLinks {
             return Ok(match side {
                 Side::Sender => Sides::Sender(scripted),
                 _ => Sides::Receiver(scripted),
+            });
+        }
+        if link.link == COPY {
+            let copying = Box::new(Copying::new(link.payload, link.slots));
+            return Ok(match side {
+                Side::Sender => Sides::Sender(copying),
+                _ => Sides::Receiver(copying),
             });
         }
         let opened = File::options().read(true).write(true).open(&link.memory);
