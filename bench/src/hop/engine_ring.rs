@@ -101,6 +101,10 @@ impl Sender for EngineSender {
         producer.ring_readers();
         Ok(())
     }
+
+    fn idle(&mut self) {
+        self.producer.warm();
+    }
 }
 
 /// A `hold` seat.

@@ -157,6 +157,20 @@ impl Producer {
             .store(self.published, Ordering::Release); // [P]
     }
 
+    /// Asks for the lines of the next free slot, to be written, before they are wanted: the readers' CPUs still have them,
+    /// and a block that is written into lines of its own CPU is ready in a fraction of the time. For the time between two
+    /// blocks, after the bells; changes no byte, and does nothing while the next slot is still being read.
+    pub fn warm(&mut self) {
+        if self.room(1) == 0 {
+            return;
+        }
+        let at = (self.published & self.layout.mask) as usize * self.layout.stride;
+        for line in (at..at + self.layout.stride).step_by(CACHE_LINE) {
+            // SAFETY: inside the slots region (mask and stride were checked at attach, I3).
+            prefetch_for_writing(unsafe { self.slots.as_ptr().add(line) });
+        }
+    }
+
     /// Wakes readers that sleep. After everything else of an activation: a reader of higher priority on this CPU runs
     /// before this returns.
     pub fn ring_readers(&self) {
@@ -203,6 +217,31 @@ impl Producer {
         self.slots.touch();
     }
 }
+
+/// What one prefetch brings on every CPU this runs on; a smaller line costs prefetches, a larger one nothing.
+const CACHE_LINE: usize = 64;
+
+/// A hint: bring this line into the cache, alone of all CPUs.
+#[cfg(target_arch = "x86_64")]
+fn prefetch_for_writing(line: *const u8) {
+    // SAFETY: a prefetch neither faults nor changes memory. `prefetchw` is a no-op on CPUs that do not know it.
+    unsafe {
+        core::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly))
+    };
+}
+
+/// A hint: bring this line into the cache, alone of all CPUs.
+#[cfg(target_arch = "aarch64")]
+fn prefetch_for_writing(line: *const u8) {
+    // SAFETY: a prefetch neither faults nor changes memory.
+    unsafe {
+        core::arch::asm!("prfm pstl1keep, [{}]", in(reg) line, options(nostack, preserves_flags, readonly))
+    };
+}
+
+/// No such hint here.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn prefetch_for_writing(_line: *const u8) {}
 
 /// Claims an ownership word by compare-and-swap. A role is free when the word is 0 or already holds an older generation
 /// that the launcher has seen dead (it sets the word to 0 then).
