@@ -17,8 +17,8 @@ pub trait Sender {
     /// If there is no room for two seconds, or the mechanism fails.
     fn send(&mut self, position: u64) -> Result<(), String>;
 
-    /// What the mechanism does between two blocks when there is time.
-    fn idle(&mut self) {}
+    /// What the mechanism does between two blocks when there is time, until the next one is due.
+    fn idle(&mut self, _until_ns: u64) {}
 }
 
 /// The receiving end of a mechanism.
@@ -86,9 +86,9 @@ impl<S: Sender> Send for Sending<S> {
             self.link.send(self.position)?;
             self.position += 1;
             if round.mode == Mode::Paced {
-                self.link.idle();
                 // Counted from here: blocks missed while this process was away are not sent in a burst.
                 due_ns = monotonic_ns() + round.period_ns;
+                self.link.idle(due_ns);
             }
         }
         Ok(Vec::new())

@@ -124,12 +124,7 @@ impl Producer {
             ahead < self.room(ahead + 1),
             "a slot that a reader still holds was asked for"
         );
-        if position >= self.claimed {
-            // [L] Before the first byte for `position` is written, `published` must have been seen to be at least
-            // `position`'s own ring round: pairs with the lap reader's fence.
-            fence(Ordering::Release);
-            self.claimed = position + 1;
-        }
+        self.claim(position);
         let at = (position & self.layout.mask) as usize * self.layout.stride;
         // SAFETY: `at + stride` is inside the slots region (mask and stride were checked at attach, invariant I3); the slot
         // is free (asserted above, I5: no `hold` reader stands on it, lap readers never take references), and `&mut self`
@@ -157,17 +152,40 @@ impl Producer {
             .store(self.published, Ordering::Release); // [P]
     }
 
-    /// Asks for the lines of the next free slot, to be written, before they are wanted: the readers' CPUs still have them,
-    /// and a block that is written into lines of its own CPU is ready in a fraction of the time. For the time between two
-    /// blocks, after the bells; changes no byte, and does nothing while the next slot is still being read.
+    /// True if every open `hold` seat has released all there is: nobody is reading now.
+    pub fn all_read(&mut self) -> bool {
+        self.room(self.layout.slots) == self.layout.slots
+    }
+
+    /// Takes the lines of the next slot into this CPU's cache before they are wanted, by writing a zero into each: the
+    /// readers' CPUs still have them, and most of the time of writing a block goes into getting them back (ADR 0004). For
+    /// the time between two blocks, once for each; best when nobody reads ([`Producer::all_read`]), for it competes with
+    /// readers for the same wires. Does nothing while the next slot is still being read, or is warm.
     pub fn warm(&mut self) {
-        if self.room(1) == 0 {
+        if self.claimed > self.published || self.room(1) == 0 {
             return;
         }
+        self.claim(self.published);
         let at = (self.published & self.layout.mask) as usize * self.layout.stride;
         for line in (at..at + self.layout.stride).step_by(CACHE_LINE) {
-            // SAFETY: inside the slots region (mask and stride were checked at attach, I3).
-            prefetch_for_writing(unsafe { self.slots.as_ptr().add(line) });
+            // SAFETY: inside the slots region (mask and stride were checked at attach, I3), 8-aligned; the slot is free and
+            // claimed, as in `slot`. Volatile, for nobody in this process reads what it writes.
+            unsafe {
+                self.slots
+                    .as_ptr()
+                    .add(line)
+                    .cast::<u64>()
+                    .write_volatile(0)
+            };
+        }
+    }
+
+    /// [L] Before the first byte for `position` is written, `published` must have been seen to be at least `position`'s own
+    /// ring round: pairs with the lap reader's fence.
+    fn claim(&mut self, position: u64) {
+        if position >= self.claimed {
+            fence(Ordering::Release); // [L]
+            self.claimed = position + 1;
         }
     }
 
@@ -218,30 +236,8 @@ impl Producer {
     }
 }
 
-/// What one prefetch brings on every CPU this runs on; a smaller line costs prefetches, a larger one nothing.
+/// Bytes of a cache line on every CPU this runs on; where lines are longer, some are written twice.
 const CACHE_LINE: usize = 64;
-
-/// A hint: bring this line into the cache, alone of all CPUs.
-#[cfg(target_arch = "x86_64")]
-fn prefetch_for_writing(line: *const u8) {
-    // SAFETY: a prefetch neither faults nor changes memory. `prefetchw` is a no-op on CPUs that do not know it.
-    unsafe {
-        core::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly))
-    };
-}
-
-/// A hint: bring this line into the cache, alone of all CPUs.
-#[cfg(target_arch = "aarch64")]
-fn prefetch_for_writing(line: *const u8) {
-    // SAFETY: a prefetch neither faults nor changes memory.
-    unsafe {
-        core::arch::asm!("prfm pstl1keep, [{}]", in(reg) line, options(nostack, preserves_flags, readonly))
-    };
-}
-
-/// No such hint here.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn prefetch_for_writing(_line: *const u8) {}
 
 /// Claims an ownership word by compare-and-swap. A role is free when the word is 0 or already holds an older generation
 /// that the launcher has seen dead (it sets the word to 0 then).
