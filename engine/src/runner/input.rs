@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// Most blocks of one input that an activation sees (`read = "all"`).
 const MOST_BLOCKS: usize = 8;
-/// Most blocks of all inputs together that one call of `process` sees.
-pub(super) const MOST_SEEN: usize = 32;
 
 enum Seat {
     Hold(HoldSeat),
@@ -123,6 +121,14 @@ impl InputPort {
         match &self.seat {
             Seat::Hold(seat) => seat.position() + self.releasing,
             Seat::Lap { seat, .. } => seat.position(),
+        }
+    }
+
+    /// Most blocks that a turn sees of it.
+    pub fn most_blocks(&self) -> usize {
+        match self.read {
+            Read::All => MOST_BLOCKS,
+            Read::Same | Read::Newest => 1,
         }
     }
 

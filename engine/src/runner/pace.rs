@@ -359,7 +359,7 @@ impl<'a, S: Stage> Loop<'a, S> {
 
     /// An unpaced run is faster than the collector's rhythm: it waits for room in its telemetry ring.
     fn wait_for_collector(&mut self) {
-        while !self.paced && !self.turns.telemetry.has_room() && self.stopping() != 2 {
+        while !self.paced && !self.turns.collector_has_room() && self.stopping() != 2 {
             std::thread::sleep(Duration::from_millis(1));
             self.check_lifeline(os::monotonic_ns());
         }

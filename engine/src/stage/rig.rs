@@ -83,6 +83,32 @@ impl<S: Stage> Rig<S> {
     /// # Errors
     /// The stage's own.
     pub fn new(params: serde_json::Value, inputs: &[StreamType]) -> Result<Self, StageError> {
+        let telemetry = opened(
+            "telemetry",
+            segment::TELEMETRY,
+            telemetry::create_anonymous(64),
+        )?;
+        let telemetry = TelemetryWriter::attach(&telemetry)
+            .map_err(|e| StageError::resource("telemetry", e.to_string()))?;
+        Self::with(params, inputs, Some(telemetry))
+    }
+
+    /// The same without activation records: what a turn costs without them is measured on it.
+    ///
+    /// # Errors
+    /// The stage's own.
+    pub fn without_telemetry(
+        params: serde_json::Value,
+        inputs: &[StreamType],
+    ) -> Result<Self, StageError> {
+        Self::with(params, inputs, None)
+    }
+
+    fn with(
+        params: serde_json::Value,
+        inputs: &[StreamType],
+        telemetry: Option<TelemetryWriter>,
+    ) -> Result<Self, StageError> {
         let described = {
             let params: S::Params = serde_json::from_value(params.clone())
                 .map_err(|e| StageError::parameter("", e.to_string()))?;
@@ -127,12 +153,6 @@ impl<S: Stage> Rig<S> {
             memory::create_anonymous(&duty.plan.described),
         )?;
         let memory = StageMemory::attach(&stage_segment, Access::ReadWrite).map_err(failed)?;
-        let telemetry = opened(
-            "telemetry",
-            segment::TELEMETRY,
-            telemetry::create_anonymous(64),
-        )?;
-        let telemetry = TelemetryWriter::attach(&telemetry).map_err(failed)?;
         let stage =
             prepare::<S>(&duty).map_err(|e| StageError::resource(S::KIND, e.to_string()))?;
         let turns = Turns::new(stage, &duty, ins, outs, memory, telemetry, false, 1_000_000);
