@@ -23,6 +23,8 @@ pub(crate) struct Turns<S: Stage> {
     telemetry: Option<TelemetryWriter>,
     /// What a turn sees on its further inputs; as long as it can get from the start, for a turn must not allocate.
     beside: Vec<Beside>,
+    /// When the newest turn was done, ns.
+    done_ns: u64,
     settle_frames: u64,
     /// Blocks each output must have room for before a turn begins.
     credit: u64,
@@ -123,6 +125,7 @@ impl<S: Stage> Turns<S> {
             memory,
             telemetry,
             beside,
+            done_ns: 0,
             settle_frames: described.settle_frames,
             credit: u64::from(parts) * u64::from(described.parts_per_call.max(1)),
             origin: duty.origin,
@@ -324,6 +327,7 @@ impl<S: Stage> Turns<S> {
     /// Stamp, publish, flip, release, record.
     fn close(&mut self, moment: &Moment, now_ns: u64, raw: Option<SlotHeader>) {
         let done_ns = os::monotonic_ns();
+        self.done_ns = done_ns;
         let committed_ns = if self.paced { done_ns } else { now_ns };
         let cause = match self.pacing {
             Some(pacing) if !self.source => self.inputs[pacing].position() + 1,
@@ -508,6 +512,11 @@ impl<S: Stage> Turns<S> {
         self.pacing
             .and_then(|p| self.inputs[p].end_reason())
             .unwrap_or(crate::abi::end_reason::FINISHED)
+    }
+
+    /// When the newest turn that came to something was done, ns.
+    pub fn done_ns(&self) -> u64 {
+        self.done_ns
     }
 
     /// The collector has left room for a record.
