@@ -231,23 +231,21 @@ impl<S: Stage> Turns<S> {
                 // The pacing input's adapters are taken out of it for the loop, for the blocks they give are borrowed
                 // from them while the stage works on the rest.
                 let mut chain = core::mem::take(&mut self.inputs[pacing].chain);
-                if let Some((_, payload)) = self.inputs[pacing].block(0) {
-                    chain.feed(&raw, payload);
-                }
+                let Turns {
+                    stage,
+                    inputs,
+                    outputs,
+                    memory,
+                    accounts,
+                    beside,
+                    ..
+                } = &mut *self;
+                let payload = inputs[pacing]
+                    .block(0)
+                    .map_or(&[][..], |(_, payload)| payload);
+                chain.feed(&raw, payload);
                 let mut first = true;
                 while next == Next::Continue {
-                    let Turns {
-                        stage,
-                        inputs,
-                        outputs,
-                        memory,
-                        accounts,
-                        beside,
-                        ..
-                    } = &mut *self;
-                    let payload = inputs[pacing]
-                        .block(0)
-                        .map_or(&[][..], |(_, payload)| payload);
                     let Some(part) = chain.next(&raw, payload, first) else {
                         break;
                     };
