@@ -134,7 +134,7 @@ impl Producer {
             let header = &mut *base.cast::<SlotHeader>();
             let payload = core::slice::from_raw_parts_mut(
                 base.add(size_of::<SlotHeader>()),
-                self.stream_type.block_bytes(),
+                self.layout.rows as usize * self.layout.row_bytes,
             );
             (header, payload)
         }

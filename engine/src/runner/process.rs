@@ -218,7 +218,7 @@ fn begin<S: Stage>(
         inputs,
         outputs,
         memory,
-        telemetry,
+        Some(telemetry),
         file.paced,
         file.tick_ns,
     ))
