@@ -14,6 +14,8 @@ pub mod ends;
 pub mod hop;
 pub mod machine;
 pub mod measured;
+pub mod probe;
 pub mod report;
+pub mod settings;
 pub mod stats;
 pub mod watch;
