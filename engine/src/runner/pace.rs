@@ -3,9 +3,10 @@
 use super::memory::{SessionView, cause, get};
 use super::output::SourceClock;
 use super::turn::{Moment, Readiness, Turns, Verdict};
-use crate::abi::{OPEN, end_reason, stage_state};
+use crate::abi::{end_reason, stage_state};
+use crate::doorbell::{self, DueTicks, TickWords, Waited};
 use crate::stage::Stage;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 use crate::{allocation, os, text};
 use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
 use std::time::Duration;
@@ -246,28 +247,26 @@ impl<'a, S: Stage> Loop<'a, S> {
         self.end(end_reason::STOPPED);
     }
 
-    /// The door-bell protocol, stage's side. `None`: no further tick will fall due.
+    /// The next due tick; `ran` was stored by the flip before. `None`: no further one will fall due.
     fn wait_for_tick(&mut self, last: u64, divider: u64, phase: u64) -> Option<u64> {
-        let mut rang = false;
-        loop {
-            fence(Ordering::SeqCst); // [T] `ran` was stored by the flip before
-            let tick = self.session.timer.tick.load(Ordering::Acquire); // [T]
-            let stop_tick = self.session.words.stop_tick.load(Ordering::Acquire);
-            let newest = due_before((tick + 1).min(stop_tick), divider, phase);
-            if newest != last && newest.wrapping_sub(last) < OPEN / 2 {
-                return Some(newest);
+        let words = TickWords {
+            tick: &self.session.timer.tick,
+            stop_tick: &self.session.words.stop_tick,
+        };
+        let mut spurious = 0;
+        let due_ticks = DueTicks { divider, phase };
+        let due = doorbell::next_due(words, due_ticks, last, &mut spurious, || {
+            if self.stopping() == 2 {
+                return Waited::Leave;
             }
-            if self.stopping() == 2 || (stop_tick != OPEN && tick + 1 >= stop_tick) {
-                return None;
+            if os::wait_for_pacing_signal(BOUND) {
+                return Waited::Rung;
             }
-            if rang {
-                self.spurious += 1;
-            }
-            rang = os::wait_for_pacing_signal(BOUND);
-            if !rang {
-                self.check_lifeline(os::monotonic_ns());
-            }
-        }
+            self.check_lifeline(os::monotonic_ns());
+            Waited::NotRung
+        });
+        self.spurious += spurious;
+        due
     }
 
     /// All complete blocks on the pacing input, at most `burst`.
