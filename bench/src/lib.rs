@@ -14,6 +14,7 @@ pub mod ends;
 pub mod hop;
 pub mod machine;
 pub mod measured;
+mod page;
 pub mod probe;
 pub mod report;
 pub mod result;

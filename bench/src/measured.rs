@@ -69,8 +69,8 @@ pub struct Series {
     pub unit: String,
     /// Frames per second that would be real time, for a rate in frames; 0 if it has none.
     pub real_time_hz: f64,
-    /// What the median of all values should be at most, ns, if the project promises something.
-    pub p50_at_most_ns: Option<u64>,
+    /// What the median over all rounds must not exceed, ns, if the project promises something.
+    pub bound_p50_ns: Option<u64>,
     /// Rounds, in order of their start.
     pub rounds: Vec<Round>,
 }
@@ -85,7 +85,7 @@ impl Series {
             measure,
             unit: String::new(),
             real_time_hz: 0.0,
-            p50_at_most_ns: None,
+            bound_p50_ns: None,
             rounds: Vec::new(),
         }
     }

@@ -14,6 +14,8 @@ use std::fs::File;
 pub const ENGINE: &str = "engine";
 /// A bare ring with header and commit stamp.
 pub const FLOOR: &str = "floor";
+/// The same, its next slot warmed between two blocks as the engine does.
+pub const FLOOR_WARMED: &str = "floor-warmed";
 /// A bare ring with neither.
 pub const NAKED: &str = "naked";
 /// A cache line to and fro.
@@ -30,7 +32,8 @@ fn shape(link: &LinkSpec) -> Shape {
     Shape {
         payload: link.payload,
         slots: link.slots,
-        headed: link.link == FLOOR,
+        headed: link.link != NAKED,
+        warmed: link.link == FLOOR_WARMED,
     }
 }
 
@@ -41,7 +44,7 @@ fn shape(link: &LinkSpec) -> Shape {
 pub fn memory(link: &LinkSpec) -> std::io::Result<Option<File>> {
     Ok(match link.link.as_str() {
         ENGINE => Some(engine_ring::create(link.payload, link.slots)?),
-        FLOOR | NAKED => Some(shm::anonymous(shape(link).bytes())?),
+        FLOOR | FLOOR_WARMED | NAKED => Some(shm::anonymous(shape(link).bytes())?),
         PING => Some(shm::anonymous(ping::BYTES)?),
         _ => None,
     })
@@ -81,10 +84,10 @@ impl OpenLinks for OwnLinks {
             (ENGINE, Side::Receiver) => Ok(Sides::Receiver(receiving(EngineReceiver::open(
                 &file, link,
             )?))),
-            (FLOOR | NAKED, Side::Sender) => Ok(Sides::Sender(sending(
+            (FLOOR | FLOOR_WARMED | NAKED, Side::Sender) => Ok(Sides::Sender(sending(
                 BareSender::open(&file, shape(link), link.wait).map_err(failed)?,
             ))),
-            (FLOOR | NAKED, Side::Receiver) => Ok(Sides::Receiver(receiving(
+            (FLOOR | FLOOR_WARMED | NAKED, Side::Receiver) => Ok(Sides::Receiver(receiving(
                 BareReceiver::open(&file, shape(link), link.wait).map_err(failed)?,
             ))),
             (PING, Side::Sender) => Ok(Sides::Sender(Box::new(Ping::open(&file).map_err(failed)?))),

@@ -13,6 +13,6 @@ mod ping;
 mod round;
 mod scripted;
 
-pub use links::{COPY, ENGINE, FLOOR, NAKED, OwnLinks, PING, SCRIPTED, memory};
+pub use links::{COPY, ENGINE, FLOOR, FLOOR_WARMED, NAKED, OwnLinks, PING, SCRIPTED, memory};
 pub use memory_copy::copy_batch;
 pub use round::{Receive, Receiver, Receiving, Send, Sender, Sending, sleep_until, spin_until};

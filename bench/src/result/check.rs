@@ -120,7 +120,7 @@ fn measured(
             measure: said.measure,
             unit: said.unit.clone(),
             real_time_hz: said.real_time_hz.unwrap_or(0.0),
-            p50_at_most_ns: said.p50_at_most_ns,
+            bound_p50_ns: said.bound_p50_ns,
             rounds: rounds.collect(),
         }
     });

@@ -3,7 +3,7 @@
 //! Keys may be added within `ephapse-bench 1`; none changes its meaning or goes.
 
 use crate::measured::{Comparison, Distance, Measure};
-use crate::report::Figures;
+use crate::report::{CurvePoint, Figures};
 use crate::watch::Hit;
 use ephapse_engine::outcome::Verdict;
 use schemars::JsonSchema;
@@ -131,6 +131,8 @@ pub struct SeriesReport {
     pub missing: u64,
     /// Figures over all rounds; of a rate or cost: of the time of `per` operations.
     pub figures: Figures,
+    /// Distribution by percentile; empty for rates and costs.
+    pub curve: Vec<CurvePoint>,
     /// Mean, ns.
     pub mean_ns: Option<f64>,
     /// Operations per second: median over rounds; null for latencies.
@@ -142,7 +144,7 @@ pub struct SeriesReport {
     /// Times faster than real time; null if it has none.
     pub real_time_factor: Option<f64>,
     /// What the median should be at most, ns.
-    pub p50_at_most_ns: Option<u64>,
+    pub bound_p50_ns: Option<u64>,
     /// It is; null if nothing is promised.
     pub held: Option<bool>,
 }

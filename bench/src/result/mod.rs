@@ -12,6 +12,7 @@ mod contract;
 mod files;
 mod html;
 mod intervals;
+mod ratios;
 mod reduce;
 mod text;
 

@@ -3,7 +3,7 @@
 use super::buckets;
 use super::contract::*;
 use crate::measured::{Bound, Comparison, Distance, Measure, Measured, Round, Series, Statistic};
-use crate::report::{Figures, RtReport};
+use crate::report::{Figures, RtReport, curve};
 use crate::stats::{Interval, median, paired_ratio};
 use ephapse_engine::outcome::Verdict;
 use hdrhistogram::Histogram;
@@ -183,11 +183,15 @@ fn series_report(series: &Series, all: &Histogram<u64>) -> SeriesReport {
         complete: missing == 0,
         missing,
         held: series
-            .p50_at_most_ns
+            .bound_p50_ns
             .map(|most| figures.p50_ns.is_some_and(|p50| p50 <= most)),
-        p50_at_most_ns: series.p50_at_most_ns,
+        bound_p50_ns: series.bound_p50_ns,
         mean_ns: (!all.is_empty()).then(|| all.mean()),
         figures,
+        curve: match series.measure {
+            Measure::Latency => curve(all),
+            Measure::Rate { .. } | Measure::Cost { .. } => Vec::new(),
+        },
         per_second,
         per_operation_ns: per_second.map(|rate| 1e9 / rate),
         real_time_hz,

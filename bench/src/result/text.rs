@@ -18,13 +18,7 @@ const CELL: usize = 13;
 pub fn text(result: &BenchResult) -> String {
     let mut out = String::new();
     head(&mut out, result);
-    let mut groups: Vec<&str> = Vec::new();
-    for series in &result.series {
-        if !groups.contains(&series.group.as_str()) {
-            groups.push(&series.group);
-        }
-    }
-    for group in groups {
+    for group in groups_of(result) {
         let of_group = |s: &&SeriesReport| s.group == group;
         let series: Vec<&SeriesReport> = result.series.iter().filter(of_group).collect();
         let latencies = |s: &&&SeriesReport| s.measure == Measure::Latency;
@@ -41,6 +35,17 @@ pub fn text(result: &BenchResult) -> String {
     comparisons(&mut out, result);
     circumstances(&mut out, result);
     out
+}
+
+/// Headings of the result, in order.
+pub(super) fn groups_of(result: &BenchResult) -> Vec<&str> {
+    let mut groups: Vec<&str> = Vec::new();
+    for series in &result.series {
+        if !groups.contains(&series.group.as_str()) {
+            groups.push(&series.group);
+        }
+    }
+    groups
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -101,7 +106,7 @@ fn title(out: &mut String, group: &str, series: &[&SeriesReport]) {
 }
 
 /// Microseconds with the digits that an HdrHistogram of three digits has.
-fn us(ns: f64) -> String {
+pub(super) fn us(ns: f64) -> String {
     let us = ns / 1e3;
     match us {
         us if us < 10.0 => format!("{us:.3}"),
@@ -168,7 +173,7 @@ fn histogram(out: &mut String, table: &HistogramReport, series: &[&SeriesReport]
     }
     for series in series {
         incomplete(out, series);
-        if let (Some(most_ns), Some(held)) = (series.p50_at_most_ns, series.held) {
+        if let (Some(most_ns), Some(held)) = (series.bound_p50_ns, series.held) {
             line(
                 out,
                 format_args!(
@@ -213,7 +218,7 @@ fn rate(out: &mut String, series: &SeriesReport) {
         .real_time_factor
         .map_or_else(String::new, |factor| format!("   {factor:.1} x real time"));
     line(out, format_args!("{:<46}{figure}{real_time}", series.what));
-    if let (Some(most_ns), Some(held)) = (series.p50_at_most_ns, series.held) {
+    if let (Some(most_ns), Some(held)) = (series.bound_p50_ns, series.held) {
         let per = match series.measure {
             Measure::Latency => 1,
             Measure::Rate { per } | Measure::Cost { per } => per,

@@ -6,11 +6,10 @@ use crate::contest::{self, Contestants, Rules};
 use crate::ends::{Ends, LinkSpec};
 use crate::hop;
 use crate::measured::{Comparison, Distance, Measured, Series};
-use crate::probe::Probe;
+use crate::probe::{Probe, path_of};
 use crate::settings::Settings;
 use anyhow::Context;
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// Blocks before those that count, at least: every slot has been written and read by both CPUs.
@@ -91,8 +90,7 @@ impl<'a> Contest<'a> {
             cpus: self.settings.cpus,
         };
         if let Some(file) = hop::memory(&link)? {
-            // Children of the same user may open it by this name; nothing has to be inherited or named in /dev/shm.
-            link.memory = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+            link.memory = path_of(&file);
             self.memories.push(file);
         }
         self.ends[lane.ends].open(&link, lane.in_one_process)

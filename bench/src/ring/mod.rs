@@ -8,7 +8,7 @@ mod lane;
 mod peers;
 
 use crate::ends::{Ends, Mode, Program, Wait};
-use crate::hop::{COPY, ENGINE, FLOOR, NAKED, PING, copy_batch};
+use crate::hop::{COPY, ENGINE, FLOOR, FLOOR_WARMED, NAKED, PING, copy_batch};
 use crate::measured::{Bound, Comparison, Measure, Measured, Series, Statistic};
 use crate::settings::Settings;
 use contest::Contest;
@@ -115,6 +115,7 @@ fn spinning(
     let lanes = vec![
         paced(ENGINE, "engine"),
         paced(FLOOR, "floor"),
+        paced(FLOOR_WARMED, "floor, warmed"),
         paced(NAKED, "naked floor"),
         stream(ENGINE, "engine, throughput"),
         stream(FLOOR, "floor, throughput"),
@@ -126,6 +127,12 @@ fn spinning(
         compare(
             &tag(ENGINE),
             &tag(FLOOR),
+            Statistic::P50,
+            promised.then_some(Bound::MedianAtMost(1.15)),
+        ),
+        compare(
+            &tag(ENGINE),
+            &tag(FLOOR_WARMED),
             Statistic::P50,
             promised.then_some(Bound::MedianAtMost(1.15)),
         ),

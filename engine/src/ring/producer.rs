@@ -157,12 +157,17 @@ impl Producer {
         self.room(self.layout.slots) == self.layout.slots
     }
 
+    /// True if the next slot has been warmed or claimed.
+    pub fn is_warm(&self) -> bool {
+        self.claimed > self.published
+    }
+
     /// Takes the lines of the next slot into this CPU's cache before they are wanted, by writing a zero into each: the
     /// readers' CPUs still have them, and most of the time of writing a block goes into getting them back (ADR 0004). For
     /// the time between two blocks, once for each; best when nobody reads ([`Producer::all_read`]), for it competes with
     /// readers for the same wires. Does nothing while the next slot is still being read, or is warm.
     pub fn warm(&mut self) {
-        if self.claimed > self.published || self.room(1) == 0 {
+        if self.is_warm() || self.room(1) == 0 {
             return;
         }
         self.claim(self.published);
