@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod contest;
+pub mod dsp;
 pub mod ends;
 pub mod hop;
 pub mod machine;

@@ -3,6 +3,7 @@
 use crate::cli::{BenchArgs, BenchWhat};
 use crate::output::sayln;
 use anyhow::{Context, bail, ensure};
+use ephapse_bench::dsp;
 use ephapse_bench::ends::{Class, Program, serve};
 use ephapse_bench::hop::OwnLinks;
 use ephapse_bench::machine::Machine;
@@ -52,6 +53,9 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let wanted = |this: BenchWhat| what == this || what == BenchWhat::All;
     if wanted(BenchWhat::Ring) {
         measured.append(ring::measure(&own, peers.as_ref(), &settings, &mut run)?);
+    }
+    if wanted(BenchWhat::Dsp) && !run.watch.ended() {
+        measured.append(dsp::benchmark(&settings, &run)?);
     }
     let after = Machine::read(root);
     let circumstances = Circumstances {
