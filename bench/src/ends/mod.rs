@@ -15,6 +15,6 @@ mod protocol;
 mod serve;
 
 pub use place::{Class, place};
-pub use process::{EndProcess, Ends, Program};
+pub use process::{EndProcess, Ends, Program, RoundValues};
 pub use protocol::{Answer, LinkSpec, Mode, Order, Round, Side, Wait};
 pub use serve::{OpenLinks, Sides, serve};
