@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod contest;
+pub mod cpu_idle;
 pub mod ends;
 pub mod hop;
 pub mod machine;
@@ -18,4 +19,5 @@ pub mod probe;
 pub mod report;
 pub mod settings;
 pub mod stats;
+pub mod wake;
 pub mod watch;
