@@ -39,7 +39,7 @@ pub trait Contestants {
         0
     }
 
-    /// How far the CPUs are from each other now; always `Unsettled` where all happens on one CPU.
+    /// How far the CPUs are from each other now; `OneCpu` where all happens on one.
     ///
     /// # Errors
     /// If the probe fails.
@@ -70,7 +70,7 @@ pub fn run(
     let count = series.len() / each;
     let mut repetitions: Vec<(Distance, Vec<Option<Round>>)> = Vec::new();
     let mut before = contestants.probe()?;
-    let probed = before != Distance::Unsettled;
+    let probed = before != Distance::OneCpu;
     'all: for repetition in 0..rules.repetitions * TRIES {
         let mut rounds: Vec<Option<Round>> = vec![None; series.len()];
         for step in 0..count {
@@ -154,6 +154,7 @@ fn most_common(repetitions: &[(Distance, Vec<Option<Round>>)]) -> Distance {
     let count = |wanted| repetitions.iter().filter(|(d, _)| *d == wanted).count();
     let (near, far) = (count(Distance::Near), count(Distance::Far));
     match (near, far) {
+        (0, 0) if count(Distance::OneCpu) > 0 => Distance::OneCpu,
         (0, 0) => Distance::Unsettled,
         (near, far) if near >= far => Distance::Near,
         _ => Distance::Far,
@@ -166,6 +167,7 @@ pub fn word(distance: Distance) -> &'static str {
         Distance::Near => "near",
         Distance::Far => "far",
         Distance::Unsettled => "unsettled",
+        Distance::OneCpu => "one",
     }
 }
 

@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod contest;
+pub mod cpu_idle;
 pub mod dsp;
 pub mod ends;
 pub mod hop;
@@ -22,6 +23,7 @@ pub mod result;
 pub mod ring;
 pub mod settings;
 pub mod stats;
+pub mod wake;
 pub mod watch;
 mod whole_files;
 

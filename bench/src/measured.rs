@@ -15,8 +15,10 @@ pub enum Distance {
     Near,
     /// A line crosses the chip, or more.
     Far,
-    /// Not the same before and after, or not probed.
+    /// Not the same before and after.
     Unsettled,
+    /// All happens on one CPU.
+    OneCpu,
 }
 
 /// One round's values.

@@ -2,7 +2,7 @@
 
 use super::scipy::{Compared, comparable, compare};
 use super::{Kernel, Prepared, RATE_HZ, kernels, run_round};
-use crate::ends::place;
+use crate::ends::{Class, place, without_fifo};
 use crate::measured::{
     Bound, Comparison, Distance, Measured, Round, Series, Statistic, histogram_of,
 };
@@ -41,11 +41,8 @@ pub fn benchmark(settings: &Settings, run: &crate::Run) -> anyhow::Result<Measur
 fn here(settings: &Settings, began_ns: u64) -> anyhow::Result<Measured> {
     let fifo = place(settings.cpus[1], settings.class).map_err(anyhow::Error::msg)?;
     let mut measured = alone(settings, began_ns)?;
-    if !fifo {
-        measured.without_fifo.push(
-            "the kernels did not get SCHED_FIFO: run as root, or allow it with `ulimit -r 95`"
-                .to_owned(),
-        );
+    if settings.class != Class::Other && !fifo {
+        measured.without_fifo.push(without_fifo("the kernels"));
     }
     for kernel in comparable() {
         let rounds = settings.repetitions;
@@ -69,7 +66,11 @@ fn round_time(settings: &Settings) -> Duration {
 }
 
 fn tag(kernel: Kernel, name: &str) -> String {
-    format!("dsp.{}.{}{name}", kernel.name.replace('+', "-"), kernel.channels)
+    format!(
+        "dsp.{}.{}{name}",
+        kernel.name.replace('+', "-"),
+        kernel.channels
+    )
 }
 
 /// All kernels in turns.
@@ -96,7 +97,7 @@ fn alone(settings: &Settings, began_ns: u64) -> anyhow::Result<Measured> {
                 from_ns: from_ns - began_ns,
                 length_ns: monotonic_ns() - from_ns,
                 histogram,
-                distance: Distance::Unsettled,
+                distance: Distance::OneCpu,
                 missing: 0,
             });
         }
@@ -128,7 +129,10 @@ fn series_of(prepared: &Prepared) -> Series {
 /// Ours against SciPy's in the same blocks, and against SciPy's best way.
 fn beside_scipy(compared: &Compared, began_ns: u64, round: Duration) -> Measured {
     let kernel = compared.kernel;
-    let group = format!("dsp, {} of {} channels beside SciPy", kernel.name, kernel.channels);
+    let group = format!(
+        "dsp, {} of {} channels beside SciPy",
+        kernel.name, kernel.channels
+    );
     let series = |name: &str, what: &str, pick: &dyn Fn(usize) -> f64| {
         let mut series = Series::rate(&tag(kernel, name), &group, what, PER, "frames");
         series.real_time_hz = f64::from(RATE_HZ);
@@ -137,7 +141,7 @@ fn beside_scipy(compared: &Compared, began_ns: u64, round: Duration) -> Measured
                 from_ns: compared.pairs[index].began_ns - began_ns,
                 length_ns: round.as_nanos() as u64,
                 histogram: histogram_of(&[(PER as f64 * 1e9 / pick(index)) as u64]),
-                distance: Distance::Unsettled,
+                distance: Distance::OneCpu,
                 missing: 0,
             })
             .collect();
@@ -159,7 +163,9 @@ fn beside_scipy(compared: &Compared, began_ns: u64, round: Duration) -> Measured
     Measured {
         series: vec![
             series(".ours", "ephapse", &|i| pairs[i].ours),
-            series(".scipy-same-blocks", "SciPy, same blocks", &|i| pairs[i].same_blocks),
+            series(".scipy-same-blocks", "SciPy, same blocks", &|i| {
+                pairs[i].same_blocks
+            }),
             series(".scipy-best", "SciPy, its best way", &|i| pairs[i].best),
         ],
         comparisons: vec![
@@ -172,9 +178,9 @@ fn beside_scipy(compared: &Compared, began_ns: u64, round: Duration) -> Measured
             compared.best_way.block_frames,
             duration(compared.best_way.block_frames as u64 * 1_000_000_000 / u64::from(RATE_HZ)),
             compared.difference_uv,
-            compared
-                .spikes
-                .map_or_else(String::new, |spikes| format!(", the {spikes} spikes are the same")),
+            compared.spikes.map_or_else(String::new, |spikes| format!(
+                ", the {spikes} spikes are the same"
+            )),
         )],
         ..Measured::default()
     }

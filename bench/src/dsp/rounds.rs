@@ -1,6 +1,5 @@
 //! Rounds: a kernel for so long, block after block.
 
-use super::RATE_HZ;
 use super::kernel::Prepared;
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};

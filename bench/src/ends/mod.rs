@@ -14,7 +14,7 @@ mod process;
 mod protocol;
 mod serve;
 
-pub use place::{Class, place};
-pub use process::{EndProcess, Ends, Program};
+pub use place::{Class, place, without_fifo};
+pub use process::{EndProcess, Ends, Program, RoundValues};
 pub use protocol::{Answer, LinkSpec, Mode, Order, Round, Side, Wait};
 pub use serve::{OpenLinks, Sides, serve};

@@ -7,6 +7,7 @@ use super::ping::{self, Ping};
 use super::round::{Receive, Receiver, Receiving, Send, Sender, Sending};
 use super::scripted::Scripted;
 use crate::ends::{LinkSpec, OpenLinks, Side, Sides};
+use crate::wake::Mechanism;
 use ephapse_engine::shm;
 use std::fs::File;
 
@@ -78,6 +79,9 @@ impl OpenLinks for OwnLinks {
         }
         let opened = File::options().read(true).write(true).open(&link.memory);
         let file = opened.map_err(|e| format!("{}: {e}", link.memory))?;
+        if let Some(mechanism) = Mechanism::of_link(&link.link) {
+            return mechanism.open(&file, side);
+        }
         let failed = |e: std::io::Error| e.to_string();
         match (link.link.as_str(), side) {
             (ENGINE, Side::Sender) => Ok(Sides::Sender(sending(EngineSender::open(&file, link)?))),

@@ -135,7 +135,7 @@ impl<R: Receiver> Receive for Receiving<R> {
 
 /// Waits for an instant: sleeps far from it, spins near it. A sender that owns its CPU spins, so that its own waking up
 /// is in no measurement.
-fn wait_until(due_ns: u64) {
+pub fn wait_until(due_ns: u64) {
     const NEAR_NS: u64 = 1_500_000;
     loop {
         let now_ns = monotonic_ns();

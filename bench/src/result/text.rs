@@ -2,7 +2,7 @@
 
 use super::contract::*;
 use crate::contest::word;
-use crate::measured::{Bound, Measure, Statistic};
+use crate::measured::{Bound, Distance, Measure, Statistic};
 use crate::report::units::{duration, thousands, to_the_second};
 use ephapse_engine::outcome::Verdict;
 use std::fmt::Write;
@@ -101,8 +101,11 @@ fn head(out: &mut String, result: &BenchResult) {
 }
 
 fn title(out: &mut String, group: &str, series: &[&SeriesReport]) {
-    let distance = series.first().map_or("", |s| word(s.distance));
-    line(out, format_args!("\n== {group} (CPUs {distance}) =="));
+    let placement = match series.first().map(|s| s.distance) {
+        None | Some(Distance::OneCpu) => String::new(),
+        Some(distance) => format!(" (CPUs {})", word(distance)),
+    };
+    line(out, format_args!("\n== {group}{placement} =="));
 }
 
 /// Microseconds with the digits that an HdrHistogram of three digits has.
@@ -177,7 +180,7 @@ fn histogram(out: &mut String, table: &HistogramReport, series: &[&SeriesReport]
             line(
                 out,
                 format_args!(
-                    "{}: p50 should be at most {} us: {}",
+                    "{}: p50 promised to be at most {} us: {}",
                     series.what,
                     us(most_ns as f64),
                     yes(held)
@@ -223,15 +226,14 @@ fn rate(out: &mut String, series: &SeriesReport) {
             Measure::Latency => 1,
             Measure::Rate { per } | Measure::Cost { per } => per,
         };
-        line(
-            out,
-            format_args!(
-                "{:<46}should be at most {:.1} ns: {}",
-                "",
-                most_ns as f64 / per as f64,
-                yes(held)
+        let promised = match series.real_time_hz {
+            Some(hz) => format!(
+                "promised: at least {:.1} x real time",
+                per as f64 * 1e9 / most_ns as f64 / hz
             ),
-        );
+            None => format!("promised: at most {:.1} ns", most_ns as f64 / per as f64),
+        };
+        line(out, format_args!("{:<46}{promised}: {}", "", yes(held)));
     }
     incomplete(out, series);
 }
@@ -290,6 +292,10 @@ fn comparisons(out: &mut String, result: &BenchResult) {
             (Some(bound), Some(held)) => format!("   {}: {}", wanted(bound), yes(held)),
             _ => String::new(),
         };
+        let placement = match c.distance {
+            Distance::OneCpu => String::new(),
+            distance => format!(", CPUs {}", word(distance)),
+        };
         let confidence = if c.coverage < crate::stats::CONFIDENCE {
             format!("; only {:.0} %", c.coverage * 100.0)
         } else {
@@ -298,14 +304,13 @@ fn comparisons(out: &mut String, result: &BenchResult) {
         line(
             out,
             format_args!(
-                "    {} / {} = {:.3} ({:.3} to {:.3}{confidence}), {} pairs, {}{bound}",
+                "    {} / {} = {:.3} ({:.3} to {:.3}{confidence}), {} pairs{placement}{bound}",
                 figure(c.of_median),
                 figure(c.to_median),
                 c.ratio,
                 c.low,
                 c.high,
                 c.pairs,
-                word(c.distance)
             ),
         );
     }

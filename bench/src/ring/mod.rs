@@ -7,12 +7,12 @@ mod contest;
 mod lane;
 mod peers;
 
-use crate::ends::{Ends, Mode, Program, Wait};
+use crate::cpu_idle::Idle;
+use crate::ends::{Class, Ends, Mode, Program, Wait, without_fifo};
 use crate::hop::{COPY, ENGINE, FLOOR, FLOOR_WARMED, NAKED, PING, copy_batch};
 use crate::measured::{Bound, Comparison, Measure, Measured, Series, Statistic};
 use crate::settings::Settings;
 use contest::Contest;
-use ephapse_engine::os;
 use lane::Lane;
 pub use peers::Peers;
 use std::time::Duration;
@@ -49,11 +49,8 @@ pub fn measure(
 ) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let mut ends = Ends::start(own, settings.cpus, settings.class)?;
-    if !ends.fifo() {
-        measured.without_fifo.push(
-            "the ends of the ring did not get SCHED_FIFO: run as root, or allow it with `ulimit -r 95`"
-                .to_owned(),
-        );
+    if settings.class != Class::Other && !ends.fifo() {
+        measured.without_fifo.push(without_fifo("the ring's ends"));
     }
     for payload in PAYLOADS {
         measured.append(spinning(&mut ends, payload, settings, run)?);
@@ -155,22 +152,19 @@ fn sleeping(
     run: &mut crate::Run,
 ) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
-    for state in ["halted", "polling"] {
-        let held = if state == "polling" {
-            match os::hold_cpu_latency() {
-                Ok(file) => Some(file),
-                Err(error) => {
-                    measured.skipped.push(format!(
-                        "ring, {}, futex with polling CPUs: /dev/cpu_dma_latency: {error}; run as root",
-                        bytes(payload)
-                    ));
-                    continue;
-                }
+    for idle in [Idle::Polling, Idle::Halted] {
+        let held = match idle.hold() {
+            Ok(held) => held,
+            Err(why) => {
+                measured
+                    .skipped
+                    .push(format!("ring, {}, futex, {why}", bytes(payload)));
+                continue;
             }
-        } else {
-            None
         };
-        let group = format!("ring, {}, futex, idle CPUs {}", bytes(payload), idle(state));
+        measured.notes.extend(idle.spoiled());
+        let state = idle.word();
+        let group = format!("ring, {}, futex, idle CPUs {state}", bytes(payload));
         let tag = |name: &str| format!("ring.{payload}.futex.{state}.{name}");
         let lane = |link: &str, what: &str| {
             let series = Series::new(&tag(link), &group, what, Measure::Latency);
@@ -185,13 +179,6 @@ fn sleeping(
         drop(held);
     }
     Ok(measured)
-}
-
-fn idle(state: &str) -> &'static str {
-    match state {
-        "polling" => "poll (/dev/cpu_dma_latency held at 0)",
-        _ => "halt",
-    }
 }
 
 fn sweep(

@@ -6,7 +6,7 @@
 use super::contest::Contest;
 use super::lane::Lane;
 use super::{DEFAULT_SLOTS, PAYLOADS, PEER_PERIOD, bytes, compare};
-use crate::ends::{Ends, Program, Wait};
+use crate::ends::{Class, Ends, Program, Wait, without_fifo};
 use crate::hop::{ENGINE, FLOOR};
 use crate::measured::{Bound, Measure, Measured, Series, Statistic};
 use crate::settings::Settings;
@@ -92,10 +92,8 @@ pub(super) fn measure(
 ) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let mut theirs = Ends::start(&peers.program, settings.cpus, settings.class)?;
-    if !theirs.fifo() {
-        measured
-            .without_fifo
-            .push("the peers' ends did not get SCHED_FIFO: run as root".to_owned());
+    if settings.class != Class::Other && !theirs.fifo() {
+        measured.without_fifo.push(without_fifo("the peers' ends"));
     }
     for peer in &peers.list {
         if peer.unavailable.is_empty() {

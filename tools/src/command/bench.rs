@@ -3,7 +3,6 @@
 use crate::cli::{BenchArgs, BenchWhat};
 use crate::output::sayln;
 use anyhow::{Context, bail, ensure};
-use ephapse_bench::dsp;
 use ephapse_bench::ends::{Class, Program, serve};
 use ephapse_bench::hop::OwnLinks;
 use ephapse_bench::machine::Machine;
@@ -14,7 +13,7 @@ use ephapse_bench::result::{
 use ephapse_bench::ring::{self, Peers};
 use ephapse_bench::settings::Settings;
 use ephapse_bench::watch::Watch;
-use ephapse_bench::{Run, rfc3339};
+use ephapse_bench::{Run, dsp, rfc3339, wake};
 use ephapse_engine::os;
 use ephapse_rtconfig::host::{self, HostFingerprint};
 use std::path::Path;
@@ -54,7 +53,10 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     if wanted(BenchWhat::Ring) {
         measured.append(ring::measure(&own, peers.as_ref(), &settings, &mut run)?);
     }
-    if wanted(BenchWhat::Dsp) && !run.watch.ended() {
+    if wanted(BenchWhat::Wake) && !run.watch.has_ended_it() {
+        measured.append(wake::measure(&own, &settings, &mut run)?);
+    }
+    if wanted(BenchWhat::Dsp) && !run.watch.has_ended_it() {
         measured.append(dsp::benchmark(&settings, &run)?);
     }
     let after = Machine::read(root);
