@@ -2,7 +2,7 @@
 //! no more than the engine promises. Seen by tracing stages of running sessions.
 
 use crate::place::{Place, Running, wait_until};
-use crate::tracer::{Counted, Records, Trace, activations, out_of_order, trace};
+use crate::tracer::{Counted, Records, Trace, activations, begins, out_of_order, trace};
 use crate::turns::alone;
 use serde_json::Value;
 use std::io::Write;
@@ -130,6 +130,13 @@ fn a_ticked_stage_enters_the_kernel_to_read_its_usage_and_to_wait_and_rings_nobo
     expect_order(&trace);
     let waits = trace.calls.iter().filter(|c| c.waits()).count();
     assert!(waits > 0, "it never waited");
+    // Two blocks come per tick. The second turn of a burst takes no look at the clock to say when it began.
+    let further = trace.records.windows(2).filter(|pair| !begins(&pair[1]));
+    let begun: Vec<_> = further
+        .map(|pair| (pair[0].committed_ns, pair[1].woke_ns))
+        .collect();
+    assert!(!begun.is_empty(), "no activation had two turns");
+    assert!(begun.iter().all(|(done, begun)| done == begun), "{begun:?}");
     let futex = trace.calls.iter().filter(|c| c.number == libc::SYS_futex);
     assert_eq!(futex.count(), 0, "its reader is ticked");
 }

@@ -1,10 +1,16 @@
 //! What a trace says: which calls stood between a wake and the last store, and how many each activation made.
 
 use super::{Call, Trace};
+use ephapse_engine::abi::ActivationRecord;
 use std::fmt;
 
-/// Bit of [`ActivationRecord::marks`](ephapse_engine::abi::ActivationRecord): first record of its activation.
+/// Bit of [`ActivationRecord::marks`].
 const FIRST: u8 = 1;
+
+/// The first record of its activation.
+pub fn begins(record: &ActivationRecord) -> bool {
+    record.marks & FIRST != 0
+}
 
 impl Call {
     /// Sleeps until something rings, or until a deadline.
@@ -117,7 +123,7 @@ pub fn activations(trace: &Trace) -> Vec<Counted> {
     let mut all: Vec<Counted> = Vec::new();
     let mut activation_of = Vec::new();
     for record in &trace.records {
-        if record.marks & FIRST != 0 {
+        if begins(record) {
             all.push(Counted::default());
         }
         activation_of.push(all.len().checked_sub(1));
@@ -145,7 +151,6 @@ pub fn activations(trace: &Trace) -> Vec<Counted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ephapse_engine::abi::ActivationRecord;
 
     fn call(number: i64, entered_ns: u64, records: [u64; 2]) -> Call {
         Call {

@@ -4,7 +4,7 @@ mod judge;
 mod ptrace;
 mod records;
 
-pub use judge::{Counted, activations, out_of_order};
+pub use judge::{Counted, activations, begins, out_of_order};
 pub use records::Records;
 
 use ephapse_engine::abi::ActivationRecord;
