@@ -42,7 +42,7 @@ fn run_case(name: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Instructions per operation of every case.
+/// Instructions per operation of every case, to a hundredth.
 fn count() -> anyhow::Result<Counts> {
     let mut counts = Counts::new();
     for case in &CASES {
@@ -55,6 +55,9 @@ fn count() -> anyhow::Result<Counts> {
     let of = |name: &str| counts.get(name).copied().unwrap_or(0.0);
     let record = of(cases::TURN) - of(cases::TURN_UNRECORDED);
     counts.insert("activation record: build, push".to_owned(), record);
+    for count in counts.values_mut() {
+        *count = (*count * 100.0).round() / 100.0;
+    }
     Ok(counts)
 }
 

@@ -8,6 +8,8 @@ mod loop_graph;
 mod place;
 mod recordings;
 mod sessions;
+mod system_calls;
+mod tracer;
 mod turns;
 mod unprivileged;
 mod usage;
