@@ -1,25 +1,42 @@
 //! The collector: drains telemetry rings into histograms, in the launcher, at normal priority.
-#![allow(
-    unsafe_code,
-    reason = "reads slots of mapped memory that may be overwritten meanwhile"
-)]
+//!
+//! It is public so that the instrument can be proved: `ephapse bench prove` feeds it records whose histograms are known.
 
-use crate::abi::{ActivationRecord, CollectorWords, PAGE, TELEMETRY_SLOTS_AT, TelemetryWords};
+use super::prepare::origin_of;
+use crate::abi::ActivationRecord;
 use crate::outcome::{Hop, HopKind, Interval};
-use crate::shm::{Owned, copy_relaxed};
-use crate::sync::{Ordering, fence};
+use crate::runner::telemetry::TelemetryReader;
 use ephapse_rtconfig::describe::Role;
+use ephapse_rtconfig::plan::{Pace, Plan, StagePlan};
 use hdrhistogram::Histogram;
-use zerocopy::{FromBytes, IntoBytes};
 
 /// Histograms reach from 1 ns to an hour at three digits.
 const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Intervals kept; when there are more, neighbours are joined and the length doubles, so that memory stays bounded.
 const MOST_INTERVALS: usize = 256;
 
+/// Where activation records of one process come from.
+pub trait Records: Send {
+    /// The next record; `None` if there is none now.
+    fn take(&mut self) -> Option<ActivationRecord>;
+
+    /// Records that were lost on the way here, as far as is known.
+    fn missing(&self) -> u64;
+}
+
+impl Records for TelemetryReader {
+    fn take(&mut self) -> Option<ActivationRecord> {
+        TelemetryReader::take(self)
+    }
+
+    fn missing(&self) -> u64 {
+        TelemetryReader::missing(self)
+    }
+}
+
 /// What the collector must know of one process.
 #[derive(Clone, Debug)]
-pub(super) struct Watched {
+pub struct Watched {
     /// Name.
     pub name: String,
     /// `None`: the timer.
@@ -34,19 +51,50 @@ pub(super) struct Watched {
     pub origin_ns: u64,
 }
 
-/// Reader's end of one telemetry ring and its histograms.
+impl Watched {
+    /// The timer.
+    pub fn timer() -> Self {
+        Watched {
+            name: "timer".into(),
+            role: None,
+            helper: false,
+            divider: 1,
+            origin_frames: 0,
+            origin_ns: 0,
+        }
+    }
+
+    /// A stage of a plan.
+    pub fn stage(plan: &Plan, stage: &StagePlan) -> Self {
+        let origin = origin_of(plan, stage).map(|o| &plan.streams[o].stream_type);
+        let frames = origin.map_or(1, |t| u64::from(t.frames_per_block()));
+        Watched {
+            name: stage.name.clone(),
+            role: Some(stage.role),
+            helper: stage.helper_of.is_some(),
+            divider: if stage.pace == Pace::Tick {
+                u64::from(stage.divider)
+            } else {
+                0
+            },
+            origin_frames: frames,
+            origin_ns: origin
+                .and_then(|t| t.rate.ns_of_frames(frames))
+                .unwrap_or(0),
+        }
+    }
+}
+
+/// One process's records and its histograms.
 struct Source {
     watched: Watched,
-    segment: Owned,
-    mask: u64,
-    taken: u64,
-    missing: u64,
+    records: Box<dyn Records>,
     hops: Vec<Hop>,
     last_origin: Option<u64>,
 }
 
-/// All of them.
-pub(super) struct Collector {
+/// The histograms of a session. Drained from time to time, it gives them at the end.
+pub struct Collector {
     sources: Vec<Source>,
     paced: bool,
     start_ns: u64,
@@ -133,38 +181,10 @@ impl Source {
             put(&mut hop.corrected, &mut hop.saturated, value_ns);
         }
     }
-
-    /// Copies the next record out; what was overwritten meanwhile is counted as missing.
-    fn next(&mut self) -> Option<ActivationRecord> {
-        let words = self.segment.words::<TelemetryWords>(PAGE);
-        loop {
-            let published = words.published.load(Ordering::Acquire); // [P]
-            if self.taken >= published {
-                return None;
-            }
-            let oldest = (published + 1).saturating_sub(self.mask + 1);
-            if self.taken < oldest {
-                self.missing += oldest - self.taken;
-                self.taken = oldest;
-            }
-            let mut record = ActivationRecord::default();
-            let at = TELEMETRY_SLOTS_AT
-                + (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
-            let slot: &[crate::sync::AtomicU64; 16] = self.segment.words(at);
-            copy_relaxed(slot.as_ptr().cast(), record.as_mut_bytes());
-            fence(Ordering::Acquire); // [L]
-            let after = words.published.load(Ordering::Relaxed);
-            if after <= self.taken + self.mask {
-                self.taken += 1;
-                return ActivationRecord::read_from_bytes(record.as_bytes()).ok();
-            }
-            self.missing += 1;
-            self.taken += 1;
-        }
-    }
 }
 
 impl Collector {
+    /// An empty one. Only a paced run has deadlines: of an unpaced one it keeps run times.
     pub fn new(paced: bool, period_ns: u64) -> Self {
         Collector {
             sources: Vec::new(),
@@ -181,14 +201,11 @@ impl Collector {
         }
     }
 
-    /// Watches one process's telemetry segment.
-    pub fn watch(&mut self, watched: Watched, segment: Owned, slots: u64) {
+    /// Watches one process.
+    pub fn watch(&mut self, watched: Watched, records: impl Records + 'static) {
         self.sources.push(Source {
             watched,
-            segment,
-            mask: slots - 1,
-            taken: 0,
-            missing: 0,
+            records: Box::new(records),
             hops: Vec::new(),
             last_origin: None,
         });
@@ -202,15 +219,9 @@ impl Collector {
     /// Takes everything there is.
     pub fn drain(&mut self, now_ns: u64) {
         for index in 0..self.sources.len() {
-            while let Some(record) = self.sources[index].next() {
+            while let Some(record) = self.sources[index].records.take() {
                 self.account(index, &record);
             }
-            let source = &self.sources[index];
-            source
-                .segment
-                .words::<CollectorWords>(2 * PAGE)
-                .taken
-                .store(source.taken, Ordering::Release);
         }
         let elapsed = now_ns.saturating_sub(self.start_ns);
         if self.start_ns != 0 && elapsed >= self.current_from_ns + self.interval_ns {
@@ -345,8 +356,9 @@ impl Collector {
         let mut hops = Vec::new();
         let mut loop_hop = None;
         for source in &mut self.sources {
+            let missing = source.records.missing();
             for mut hop in source.hops.drain(..) {
-                hop.missing = source.missing;
+                hop.missing = missing;
                 if hop.kind == HopKind::Loop {
                     loop_hop = Some(hop);
                 } else {
