@@ -232,7 +232,10 @@ impl<'a, S: Stage> Loop<'a, S> {
                 skipped[cause::LATE_WAKE] = small(dropped - long_run);
                 for step in (1..=catch_up).rev() {
                     let tick = tick - step * divider;
-                    self.activation(self.moment(tick, deadline(tick), os::monotonic_ns()));
+                    let mut moment = self.moment(tick, deadline(tick), os::monotonic_ns());
+                    // What was skipped fell due before the first tick that is run now.
+                    moment.skipped = core::mem::take(&mut skipped);
+                    self.activation(moment);
                 }
             }
             let mut moment = self.moment(tick, deadline(tick), woke_ns);
