@@ -13,6 +13,8 @@ pub mod contest;
 pub mod cpu_idle;
 pub mod dsp;
 pub mod ends;
+#[cfg(test)]
+mod golden_files;
 pub mod hop;
 pub mod machine;
 pub mod measured;

@@ -204,3 +204,35 @@ pub struct ComparisonReport {
     /// The bound holds; null if nothing is promised.
     pub held: Option<bool>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{circumstances, measured};
+    use super::super::{reduce, text};
+    use super::*;
+    use crate::golden_files::same_as;
+
+    #[test]
+    fn the_checked_in_schema_is_the_generated_one() {
+        let schema = schemars::schema_for!(BenchResult).to_value();
+        let text = serde_json::to_string_pretty(&schema).unwrap();
+        same_as("schema/bench.json", &(text + "\n"));
+    }
+
+    #[test]
+    fn every_result_is_valid_by_the_schema_and_one_without_its_series_is_not() {
+        let schema = schemars::schema_for!(BenchResult).to_value();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let mut json = serde_json::to_value(reduce(&measured(), circumstances())).unwrap();
+        let errors = validator.iter_errors(&json).map(|e| e.to_string());
+        assert_eq!(errors.collect::<Vec<_>>(), Vec::<String>::new());
+        json.as_object_mut().unwrap().remove("series");
+        assert!(!validator.is_valid(&json));
+    }
+
+    #[test]
+    fn the_printed_result_is_the_golden_one() {
+        let result = reduce(&measured(), circumstances());
+        same_as("src/result/golden.txt", &text(&result));
+    }
+}

@@ -209,6 +209,7 @@ impl<'a, S: Stage> Loop<'a, S> {
             due_before(start_tick, divider, phase)
         };
         self.turns.accounts.ran = last;
+        let mut idle_since_ns = self.looked_ns;
         while let Some(tick) = self.wait_for_tick(last, divider, phase) {
             let mut begun_ns = os::monotonic_ns();
             let missed = ((tick.wrapping_sub(last)) / divider).saturating_sub(1);
@@ -227,7 +228,7 @@ impl<'a, S: Stage> Loop<'a, S> {
                 let dropped = missed - catch_up;
                 let mut long_run = 0;
                 for step in 1..=dropped {
-                    if deadline(last.wrapping_add(step * divider)) < self.looked_ns {
+                    if deadline(last.wrapping_add(step * divider)) < idle_since_ns {
                         long_run += 1;
                     } else {
                         break;
@@ -240,7 +241,10 @@ impl<'a, S: Stage> Loop<'a, S> {
                 skipped[cause::LATE_WAKE] = small(dropped - long_run);
                 for step in (1..=catch_up).rev() {
                     let tick = tick - step * divider;
-                    begun_ns = self.activation(self.moment(tick, deadline(tick), begun_ns));
+                    let mut moment = self.moment(tick, deadline(tick), begun_ns);
+                    // What was skipped fell due before the first tick that is run now.
+                    moment.skipped = core::mem::take(&mut skipped);
+                    begun_ns = self.activation(moment);
                 }
             }
             let mut moment = self.moment(tick, deadline(tick), begun_ns);
@@ -249,6 +253,8 @@ impl<'a, S: Stage> Loop<'a, S> {
             last = tick;
             self.turns.ring_bells();
             self.housekeeping();
+            // Not to be looked up later: a long wait looks around, too.
+            idle_since_ns = self.looked_ns;
             self.turns.warm_outputs();
         }
         self.end(end_reason::STOPPED);
