@@ -2,7 +2,8 @@
 #![allow(unsafe_code, reason = "system calls")]
 
 use crate::sync::AtomicU32;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -282,10 +283,26 @@ pub fn limit_runaway(limit: Duration) {
     unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &limit) };
 }
 
+/// Asks the kernel for the shallowest idle state as long as the file is open: idle CPUs poll, and wake in microseconds.
+///
+/// # Errors
+/// EACCES without the permission, ENOENT on a host without it.
+pub fn hold_cpu_latency() -> io::Result<File> {
+    let mut file = File::options().write(true).open("/dev/cpu_dma_latency")?;
+    file.write_all(&0_i32.to_ne_bytes())?;
+    Ok(file)
+}
+
 /// Nice value of this process.
 pub fn set_nice(nice: i8) {
     // SAFETY: plain numbers; a refusal leaves the old value.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(nice)) };
+}
+
+/// Asks the kernel to kill this process when the thread that started it ends.
+pub fn die_with_parent() {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
 }
 
 /// Makes this process leader of a group of its own, out of the terminal's Ctrl-C. Async-signal-safe.

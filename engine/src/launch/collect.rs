@@ -1,25 +1,42 @@
 //! The collector: drains telemetry rings into histograms, in the launcher, at normal priority.
-#![allow(
-    unsafe_code,
-    reason = "reads slots of mapped memory that may be overwritten meanwhile"
-)]
+//!
+//! It is public so that the instrument can be proved: `ephapse bench prove` feeds it records whose histograms are known.
 
-use crate::abi::{ActivationRecord, CollectorWords, PAGE, TELEMETRY_SLOTS_AT, TelemetryWords};
+use super::prepare::origin_of;
+use crate::abi::ActivationRecord;
 use crate::outcome::{Hop, HopKind, Interval};
-use crate::shm::{Owned, copy_relaxed};
-use crate::sync::{Ordering, fence};
+use crate::runner::telemetry::TelemetryReader;
 use ephapse_rtconfig::describe::Role;
+use ephapse_rtconfig::plan::{Adapter, Pace, Plan, StagePlan};
 use hdrhistogram::Histogram;
-use zerocopy::{FromBytes, IntoBytes};
 
 /// Histograms reach from 1 ns to an hour at three digits.
 const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Intervals kept; when there are more, neighbours are joined and the length doubles, so that memory stays bounded.
 const MOST_INTERVALS: usize = 256;
 
+/// Where activation records of one process come from.
+pub trait Records: Send {
+    /// The next record; `None` if there is none now.
+    fn take(&mut self) -> Option<ActivationRecord>;
+
+    /// Records that were lost on the way here, as far as is known.
+    fn missing(&self) -> u64;
+}
+
+impl Records for TelemetryReader {
+    fn take(&mut self) -> Option<ActivationRecord> {
+        TelemetryReader::take(self)
+    }
+
+    fn missing(&self) -> u64 {
+        TelemetryReader::missing(self)
+    }
+}
+
 /// What the collector must know of one process.
 #[derive(Clone, Debug)]
-pub(super) struct Watched {
+pub struct Watched {
     /// Name.
     pub name: String,
     /// `None`: the timer.
@@ -28,25 +45,82 @@ pub(super) struct Watched {
     pub helper: bool,
     /// Ticks between its due ticks; 0 if it is not ticked.
     pub divider: u64,
-    /// Length of a block of its pacing source, in frames and ns.
+    /// Frames of its pacing source from one block that reaches it to the next.
     pub origin_frames: u64,
-    /// See above.
+    /// The same in ns.
     pub origin_ns: u64,
 }
 
-/// Reader's end of one telemetry ring and its histograms.
-struct Source {
-    watched: Watched,
-    segment: Owned,
-    mask: u64,
-    taken: u64,
-    missing: u64,
-    hops: Vec<Hop>,
-    last_origin: Option<u64>,
+impl Watched {
+    /// The timer.
+    pub fn timer() -> Self {
+        Watched {
+            name: "timer".into(),
+            role: None,
+            helper: false,
+            divider: 1,
+            origin_frames: 0,
+            origin_ns: 0,
+        }
+    }
+
+    /// A stage of a plan.
+    pub fn stage(plan: &Plan, stage: &StagePlan) -> Self {
+        let rate = origin_of(plan, stage).map(|o| plan.streams[o].stream_type.rate);
+        let frames = frames_between(plan, stage);
+        Watched {
+            name: stage.name.clone(),
+            role: Some(stage.role),
+            helper: stage.helper_of.is_some(),
+            divider: if stage.pace == Pace::Tick {
+                u64::from(stage.divider)
+            } else {
+                0
+            },
+            origin_frames: frames,
+            origin_ns: rate.and_then(|r| r.ns_of_frames(frames)).unwrap_or(0),
+        }
+    }
 }
 
-/// All of them.
-pub(super) struct Collector {
+/// Frames of its source from one block that paces a stage to the next: a block of the source, unless a window upstream
+/// lets pass fewer.
+fn frames_between(plan: &Plan, stage: &StagePlan) -> u64 {
+    let Some(origin) = origin_of(plan, stage).map(|o| &plan.streams[o].stream_type) else {
+        return 1;
+    };
+    let mut frames = u64::from(origin.frames_per_block());
+    let mut reader = stage;
+    while reader.role != Role::Acquire
+        && let Some(input) = reader.pacing.map(|pacing| &reader.inputs[pacing])
+    {
+        let maker = &plan.stages[plan.streams[input.stream].maker];
+        if let Some(before) = maker.pacing.map(|pacing| &maker.inputs[pacing]) {
+            let steps = before.adapters.iter().filter_map(|adapter| match adapter {
+                Adapter::Window { step, .. } => {
+                    before.stream_type.rate.ns_of_frames(u64::from(*step))
+                }
+                Adapter::Cast(_) => None,
+            });
+            let steps = steps.filter_map(|ns| origin.rate.frames_in_ns(ns));
+            frames = steps.fold(frames, u64::max);
+        }
+        reader = maker;
+    }
+    frames
+}
+
+/// One process's records and its histograms.
+struct Source {
+    watched: Watched,
+    records: Box<dyn Records>,
+    hops: Vec<Hop>,
+    last_origin: Option<u64>,
+    last_tick: Option<u64>,
+}
+
+/// The histograms of a session. Drained from time to time, it gives them at the end.
+pub struct Collector {
     sources: Vec<Source>,
     paced: bool,
     start_ns: u64,
@@ -124,6 +198,24 @@ impl Source {
         &mut self.hops[at]
     }
 
+    /// Ticks skipped before this activation by late wake and by long run. The record counts each up to 255 only; how
+    /// many there were together, the ticks tell.
+    fn skipped(&mut self, record: &ActivationRecord) -> (u64, u64) {
+        const FULL: u64 = u8::MAX as u64;
+        let last_tick = self.last_tick.replace(record.tick);
+        let [late, long, ..] = record.skipped.map(u64::from);
+        let (Some(last_tick), true) = (last_tick, late == FULL || long == FULL) else {
+            return (late, long);
+        };
+        let passed = record.tick.saturating_sub(last_tick) / self.watched.divider.max(1);
+        let both = passed.saturating_sub(1);
+        if late == FULL {
+            (both.saturating_sub(long).max(late), long)
+        } else {
+            (late, both.saturating_sub(late).max(long))
+        }
+    }
+
     /// Records a value, and `more` that the same wait caused.
     fn record(&mut self, kind: HopKind, value_ns: u64, more: impl Iterator<Item = u64>) {
         let hop = self.hop(kind);
@@ -133,38 +225,10 @@ impl Source {
             put(&mut hop.corrected, &mut hop.saturated, value_ns);
         }
     }
-
-    /// Copies the next record out; what was overwritten meanwhile is counted as missing.
-    fn next(&mut self) -> Option<ActivationRecord> {
-        let words = self.segment.words::<TelemetryWords>(PAGE);
-        loop {
-            let published = words.published.load(Ordering::Acquire); // [P]
-            if self.taken >= published {
-                return None;
-            }
-            let oldest = (published + 1).saturating_sub(self.mask + 1);
-            if self.taken < oldest {
-                self.missing += oldest - self.taken;
-                self.taken = oldest;
-            }
-            let mut record = ActivationRecord::default();
-            let at = TELEMETRY_SLOTS_AT
-                + (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
-            let slot: &[crate::sync::AtomicU64; 16] = self.segment.words(at);
-            copy_relaxed(slot.as_ptr().cast(), record.as_mut_bytes());
-            fence(Ordering::Acquire); // [L]
-            let after = words.published.load(Ordering::Relaxed);
-            if after <= self.taken + self.mask {
-                self.taken += 1;
-                return ActivationRecord::read_from_bytes(record.as_bytes()).ok();
-            }
-            self.missing += 1;
-            self.taken += 1;
-        }
-    }
 }
 
 impl Collector {
+    /// An empty one. Only a paced run has deadlines: of an unpaced one it keeps run times.
     pub fn new(paced: bool, period_ns: u64) -> Self {
         Collector {
             sources: Vec::new(),
@@ -181,16 +245,14 @@ impl Collector {
         }
     }
 
-    /// Watches one process's telemetry segment.
-    pub fn watch(&mut self, watched: Watched, segment: Owned, slots: u64) {
+    /// Watches one process.
+    pub fn watch(&mut self, watched: Watched, records: impl Records + 'static) {
         self.sources.push(Source {
             watched,
-            segment,
-            mask: slots - 1,
-            taken: 0,
-            missing: 0,
+            records: Box::new(records),
             hops: Vec::new(),
             last_origin: None,
+            last_tick: None,
         });
     }
 
@@ -202,15 +264,9 @@ impl Collector {
     /// Takes everything there is.
     pub fn drain(&mut self, now_ns: u64) {
         for index in 0..self.sources.len() {
-            while let Some(record) = self.sources[index].next() {
+            while let Some(record) = self.sources[index].records.take() {
                 self.account(index, &record);
             }
-            let source = &self.sources[index];
-            source
-                .segment
-                .words::<CollectorWords>(2 * PAGE)
-                .taken
-                .store(source.taken, Ordering::Release);
         }
         let elapsed = now_ns.saturating_sub(self.start_ns);
         if self.start_ns != 0 && elapsed >= self.current_from_ns + self.interval_ns {
@@ -226,7 +282,7 @@ impl Collector {
         let Some(role) = source.watched.role else {
             // The timer slept for the first deadline it missed; each deadline passed over waited its own share of that.
             let late_ns = woke_ns.saturating_sub(record.since_ns);
-            let skipped = u64::from(record.skipped[0]);
+            let (skipped, _) = source.skipped(record);
             source.record(
                 HopKind::TimerLateness,
                 late_ns,
@@ -245,14 +301,17 @@ impl Collector {
             return;
         }
         if first {
-            let late = u64::from(record.skipped[0]);
+            let (late, long) = source.skipped(record);
             let step_ns = source.watched.divider * period_ns;
-            // `since` is the deadline of the tick it ran; ticks it slept through fell due before that.
-            let waited_ns = woke_ns.saturating_sub(record.since_ns) + late * step_ns;
+            // `since` is the deadline of the tick it ran. Ticks it slept through fell due before that, and ticks that its
+            // own long run passed over before those: each waited from its deadline until now.
+            let waited_ns = woke_ns.saturating_sub(record.since_ns);
             source.record(
                 HopKind::Wake,
-                waited_ns,
-                (1..=late).map(|k| waited_ns.saturating_sub(k * step_ns)),
+                waited_ns + late * step_ns,
+                (0..=late + long)
+                    .filter(|k| *k != late)
+                    .map(|k| waited_ns + k * step_ns),
             );
         }
         if record.committed_ns == 0 || record.sampled_ns == 0 {
@@ -271,7 +330,7 @@ impl Collector {
             source.record(HopKind::Age, age_ns, std::iter::empty());
             return;
         }
-        // Blocks that never came to a decision waited for this one.
+        // Decisions that never came waited for this one.
         let jump = source
             .last_origin
             .map_or(0, |last| record.origin_frame.saturating_sub(last));
@@ -345,9 +404,11 @@ impl Collector {
         let mut hops = Vec::new();
         let mut loop_hop = None;
         for source in &mut self.sources {
+            let missing = source.records.missing();
             for mut hop in source.hops.drain(..) {
-                hop.missing = source.missing;
-                if hop.kind == HopKind::Loop {
+                hop.missing = missing;
+                // Of several stimulate stages the first is the loop that is reported at length.
+                if hop.kind == HopKind::Loop && loop_hop.is_none() {
                     loop_hop = Some(hop);
                 } else {
                     hops.push(hop);
@@ -355,5 +416,131 @@ impl Collector {
             }
         }
         (hops, loop_hop, self.intervals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD_NS: u64 = 1_000_000;
+    const START_NS: u64 = 1_000_000_000;
+
+    impl Records for std::vec::IntoIter<ActivationRecord> {
+        fn take(&mut self) -> Option<ActivationRecord> {
+            self.next()
+        }
+
+        fn missing(&self) -> u64 {
+            0
+        }
+    }
+
+    /// Tick it ran, when it woke (ticks after the start), ticks skipped by late wake and by long run.
+    fn woke(tick: u64, woke_at: f64, late: u8, long: u8) -> ActivationRecord {
+        ActivationRecord {
+            tick,
+            since_ns: START_NS + tick * PERIOD_NS,
+            woke_ns: START_NS + (woke_at * PERIOD_NS as f64) as u64,
+            skipped: [late, long, 0, 0],
+            marks: 1,
+            ..ActivationRecord::default()
+        }
+    }
+
+    /// Values of a histogram in ticks, rounded, the smallest first.
+    fn ticks(histogram: &Histogram<u64>) -> Vec<f64> {
+        let recorded = histogram.iter_recorded();
+        let values = recorded.flat_map(|step| {
+            let ticks = step.value_iterated_to() as f64 / PERIOD_NS as f64;
+            vec![(ticks * 10.0).round() / 10.0; step.count_at_value() as usize]
+        });
+        values.collect()
+    }
+
+    fn hop(watched: Watched, records: Vec<ActivationRecord>) -> Hop {
+        let mut collector = Collector::new(true, PERIOD_NS);
+        collector.watch(watched, records.into_iter());
+        collector.start(START_NS);
+        let (mut hops, _, _) = collector.finish(START_NS + 1);
+        assert_eq!(hops.len(), 1);
+        hops.remove(0)
+    }
+
+    fn ticked() -> Watched {
+        Watched {
+            name: "band".into(),
+            role: Some(Role::Process),
+            ..Watched::timer()
+        }
+    }
+
+    #[test]
+    fn every_tick_slept_through_waited_from_its_own_deadline() {
+        let wake = hop(ticked(), vec![woke(1, 1.1, 0, 0), woke(5, 5.5, 3, 0)]);
+        assert_eq!(ticks(&wake.uncorrected), [0.1, 3.5]);
+        assert_eq!(ticks(&wake.corrected), [0.1, 0.5, 1.5, 2.5, 3.5]);
+    }
+
+    /// The stage was not asleep meanwhile, so that what it slept is short; the ticks it passed over waited all the same.
+    #[test]
+    fn ticks_passed_over_by_a_long_run_waited_too_but_nobody_slept_through_them() {
+        let wake = hop(ticked(), vec![woke(1, 1.1, 0, 0), woke(5, 5.5, 1, 2)]);
+        assert_eq!(ticks(&wake.uncorrected), [0.1, 1.5]);
+        assert_eq!(ticks(&wake.corrected), [0.1, 0.5, 1.5, 2.5, 3.5]);
+    }
+
+    #[test]
+    fn ticks_caught_up_on_wait_for_themselves_and_those_before_them_are_not_counted_twice() {
+        let records = vec![
+            woke(1, 1.1, 0, 0),
+            woke(4, 6.5, 2, 0),
+            woke(5, 6.6, 0, 0),
+            woke(6, 6.7, 0, 0),
+        ];
+        let wake = hop(ticked(), records);
+        assert_eq!(ticks(&wake.uncorrected), [0.1, 0.7, 1.6, 4.5]);
+        assert_eq!(ticks(&wake.corrected), [0.1, 0.7, 1.6, 2.5, 3.5, 4.5]);
+    }
+
+    #[test]
+    fn stalls_longer_than_a_record_can_count_are_corrected_tick_by_tick() {
+        let late = hop(ticked(), vec![woke(1, 1.1, 0, 0), woke(402, 402.5, 255, 7)]);
+        assert_eq!(late.corrected.len(), 1 + 401);
+        assert_eq!(late.uncorrected.max() / PERIOD_NS, 393);
+        let long = hop(ticked(), vec![woke(1, 1.1, 0, 0), woke(402, 402.5, 7, 255)]);
+        assert_eq!(long.corrected.len(), 1 + 401);
+        assert_eq!(long.uncorrected.max() / PERIOD_NS, 7);
+        let timer = ActivationRecord {
+            since_ns: START_NS + 2 * PERIOD_NS,
+            ..woke(402, 402.5, 255, 0)
+        };
+        let timer = hop(Watched::timer(), vec![woke(1, 1.1, 0, 0), timer]);
+        assert_eq!(timer.corrected.len(), 1 + 401);
+    }
+
+    #[test]
+    fn of_two_stimulate_stages_neither_loses_its_loop() {
+        let mut collector = Collector::new(true, PERIOD_NS);
+        for name in ["left", "right"] {
+            let record = ActivationRecord {
+                committed_ns: START_NS + 10,
+                sampled_ns: START_NS,
+                ..ActivationRecord::default()
+            };
+            let watched = Watched {
+                name: name.into(),
+                role: Some(Role::Stimulate),
+                ..Watched::timer()
+            };
+            collector.watch(watched, vec![record].into_iter());
+        }
+        let (hops, loop_hop, _) = collector.finish(START_NS + 1);
+        assert_eq!(loop_hop.map(|hop| hop.stage), Some("left".to_owned()));
+        let right = hops.iter().filter(|hop| hop.kind == HopKind::Loop);
+        assert_eq!(
+            right.map(|hop| hop.stage.as_str()).collect::<Vec<_>>(),
+            ["right"]
+        );
     }
 }

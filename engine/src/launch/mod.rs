@@ -15,7 +15,7 @@ mod session_file;
 mod supervise;
 mod witness;
 
-pub use collect::LoopNow;
+pub use collect::{Collector, LoopNow, Records, Watched};
 pub use events::{Event, read_events};
 pub use place::{runtime_dir, segment_name};
 pub use prepare::Processes;

@@ -11,7 +11,7 @@ use crate::runner::file::{
     Duty, EdgeDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
 };
 use crate::runner::memory::{self, StageMemory};
-use crate::runner::telemetry;
+use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::{Described, Program, Role};
@@ -33,6 +33,7 @@ pub struct Process {
     pub(super) errors: PathBuf,
     pub(super) exited: Option<String>,
     _segment: Owned,
+    _records: Owned,
 }
 
 /// The session's shared memory and processes.
@@ -141,7 +142,7 @@ impl Processes {
         // Stages first: the timer attaches to their segments.
         for (index, stage) in plan.stages.iter().enumerate() {
             let duty = Duty::Stage(Box::new(stage_duty(&plan, index)));
-            let watched = watched(&plan, stage);
+            let watched = Watched::stage(&plan, stage);
             let per_second = records_per_second(&plan, stage);
             self.start(
                 &stage.name,
@@ -173,14 +174,6 @@ impl Processes {
                 spin_ns: timer.spin_ns,
                 rings: rings.collect(),
             });
-            let watched = Watched {
-                name: "timer".into(),
-                role: None,
-                helper: false,
-                divider: 1,
-                origin_frames: 0,
-                origin_ns: 0,
-            };
             let per_second = 1e9 / timer.period_ns as f64;
             self.start(
                 "timer",
@@ -192,7 +185,7 @@ impl Processes {
                 options,
                 header,
                 collector,
-                watched,
+                Watched::timer(),
                 per_second,
             )?;
             self.list.rotate_right(1);
@@ -242,11 +235,9 @@ impl Processes {
             Access::ReadWrite,
         )?;
         let slots = telemetry::slots_for(per_second);
-        collector.watch(
-            watched,
-            telemetry::create(&telemetry_segment, slots, header)?,
-            slots,
-        );
+        let records = telemetry::create(&telemetry_segment, slots, header)?;
+        let segment = Segment::open(&telemetry_segment, segment::TELEMETRY, Access::ReadWrite)?;
+        collector.watch(watched, TelemetryReader::attach(&segment)?);
         let file = StageFile {
             session: self.plan.session.clone(),
             session_segment: segment_name(&self.plan.session, "session"),
@@ -292,6 +283,7 @@ impl Processes {
             errors,
             exited: None,
             _segment: own,
+            _records: records,
         });
         Ok(())
     }
@@ -410,31 +402,12 @@ fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
 }
 
 /// The source stream whose frames pace a stage.
-fn origin_of(plan: &Plan, stage: &StagePlan) -> Option<usize> {
+pub(super) fn origin_of(plan: &Plan, stage: &StagePlan) -> Option<usize> {
     if stage.role == Role::Acquire {
         return stage.outputs.first().map(|o| o.stream);
     }
     let pacing = stage.pacing.and_then(|p| stage.inputs.get(p))?;
     Some(plan.streams[pacing.stream].origin)
-}
-
-fn watched(plan: &Plan, stage: &StagePlan) -> Watched {
-    let origin = origin_of(plan, stage).map(|o| &plan.streams[o].stream_type);
-    let frames = origin.map_or(1, |t| u64::from(t.frames_per_block()));
-    Watched {
-        name: stage.name.clone(),
-        role: Some(stage.role),
-        helper: stage.helper_of.is_some(),
-        divider: if stage.pace == Pace::Tick {
-            u64::from(stage.divider)
-        } else {
-            0
-        },
-        origin_frames: frames,
-        origin_ns: origin
-            .and_then(|t| t.rate.ns_of_frames(frames))
-            .unwrap_or(0),
-    }
 }
 
 /// Activation records a stage writes per second, roughly: its ticks and its blocks.

@@ -12,8 +12,6 @@ use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, 
 use crate::sync::Ordering;
 use ephapse_rtconfig::plan::{Plan, Policy};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// From spawn to ready.
@@ -57,7 +55,10 @@ pub struct Live {
 pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchError> {
     let mut collector = Collector::new(plan.timer.is_some(), plan.tick_ns);
     // Held for the whole run: idle CPUs poll, a wake-up costs microseconds instead of tens of them.
-    let _latency = plan.timer.as_ref().and_then(|_| hold_cpu_latency());
+    let _latency = plan
+        .timer
+        .as_ref()
+        .and_then(|_| os::hold_cpu_latency().ok());
     let mut processes = Processes::prepare(plan, options, &mut collector)?;
     let ready = wait_until_ready(&mut processes, options);
     if let Err(error) = ready.and_then(|()| check_real_time(&processes, options)) {
@@ -66,16 +67,6 @@ pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchE
         return Err(error);
     }
     Ok(Run::new(processes, collector).go(options))
-}
-
-/// Asks the kernel for the shallowest idle state as long as the file is open. `None` without permission.
-fn hold_cpu_latency() -> Option<File> {
-    let mut file = File::options()
-        .write(true)
-        .open("/dev/cpu_dma_latency")
-        .ok()?;
-    file.write_all(&0_i32.to_ne_bytes()).ok()?;
-    Some(file)
 }
 
 fn state_name(process: &Process) -> &'static str {

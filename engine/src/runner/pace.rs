@@ -3,9 +3,10 @@
 use super::memory::{SessionView, cause, get};
 use super::output::SourceClock;
 use super::turn::{Moment, Readiness, Turns, Verdict};
-use crate::abi::{OPEN, end_reason, stage_state};
+use crate::abi::{end_reason, stage_state};
+use crate::doorbell::{self, DueTicks, TickWords, Waited};
 use crate::stage::Stage;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 use crate::{allocation, os, text};
 use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
 use std::time::Duration;
@@ -208,6 +209,7 @@ impl<'a, S: Stage> Loop<'a, S> {
             due_before(start_tick, divider, phase)
         };
         self.turns.accounts.ran = last;
+        let mut idle_since_ns = self.looked_ns;
         while let Some(tick) = self.wait_for_tick(last, divider, phase) {
             let mut begun_ns = os::monotonic_ns();
             let missed = ((tick.wrapping_sub(last)) / divider).saturating_sub(1);
@@ -226,7 +228,7 @@ impl<'a, S: Stage> Loop<'a, S> {
                 let dropped = missed - catch_up;
                 let mut long_run = 0;
                 for step in 1..=dropped {
-                    if deadline(last.wrapping_add(step * divider)) < self.looked_ns {
+                    if deadline(last.wrapping_add(step * divider)) < idle_since_ns {
                         long_run += 1;
                     } else {
                         break;
@@ -239,7 +241,10 @@ impl<'a, S: Stage> Loop<'a, S> {
                 skipped[cause::LATE_WAKE] = small(dropped - long_run);
                 for step in (1..=catch_up).rev() {
                     let tick = tick - step * divider;
-                    begun_ns = self.activation(self.moment(tick, deadline(tick), begun_ns));
+                    let mut moment = self.moment(tick, deadline(tick), begun_ns);
+                    // What was skipped fell due before the first tick that is run now.
+                    moment.skipped = core::mem::take(&mut skipped);
+                    begun_ns = self.activation(moment);
                 }
             }
             let mut moment = self.moment(tick, deadline(tick), begun_ns);
@@ -248,31 +253,33 @@ impl<'a, S: Stage> Loop<'a, S> {
             last = tick;
             self.turns.ring_bells();
             self.housekeeping();
+            // Not to be looked up later: a long wait looks around, too.
+            idle_since_ns = self.looked_ns;
+            self.turns.warm_outputs();
         }
         self.end(end_reason::STOPPED);
     }
 
-    /// The door-bell protocol, stage's side. `None`: no further tick will fall due.
+    /// The next due tick; `ran` was stored by the flip before. `None`: no further one will fall due.
     fn wait_for_tick(&mut self, last: u64, divider: u64, phase: u64) -> Option<u64> {
-        let mut rang = None;
-        loop {
-            fence(Ordering::SeqCst); // [T] `ran` was stored by the flip before
-            let tick = self.session.timer.tick.load(Ordering::Acquire); // [T]
-            let stop_tick = self.session.words.stop_tick.load(Ordering::Acquire);
-            let newest = due_before((tick + 1).min(stop_tick), divider, phase);
-            if newest != last && newest.wrapping_sub(last) < OPEN / 2 {
-                return Some(newest);
+        let words = TickWords {
+            tick: &self.session.timer.tick,
+            stop_tick: &self.session.words.stop_tick,
+        };
+        let mut spurious = 0;
+        let due_ticks = DueTicks { divider, phase };
+        let due = doorbell::next_due(words, due_ticks, last, &mut spurious, || {
+            if self.stopping() == 2 {
+                return Waited::Leave;
             }
-            match rang {
-                Some(true) => self.spurious += 1,
-                Some(false) => self.look_around(),
-                None => {}
+            if os::wait_for_pacing_signal(BOUND) {
+                return Waited::Rung;
             }
-            if self.stopping() == 2 || (stop_tick != OPEN && tick + 1 >= stop_tick) {
-                return None;
-            }
-            rang = Some(os::wait_for_pacing_signal(BOUND));
-        }
+            self.look_around();
+            Waited::NotRung
+        });
+        self.spurious += spurious;
+        due
     }
 
     /// All complete blocks on the pacing input, at most `burst`. Returns when the last turn was done: where one ends, the
@@ -366,6 +373,7 @@ impl<'a, S: Stage> Loop<'a, S> {
     fn wait_for_block(&mut self, input: usize) -> Readiness {
         match self.plan.wait {
             WaitKind::Futex => {
+                self.turns.warm_outputs();
                 self.turns.inputs[input].wait(BOUND);
                 self.turns.ready()
             }
@@ -373,6 +381,7 @@ impl<'a, S: Stage> Loop<'a, S> {
                 let mut readiness = Readiness::NoBlock(input);
                 for _ in 0..SPINS {
                     core::hint::spin_loop();
+                    self.turns.warm_read_outputs();
                     readiness = self.turns.ready();
                     if !matches!(readiness, Readiness::NoBlock(_)) {
                         break;
@@ -506,6 +515,7 @@ impl<'a, S: Stage> Loop<'a, S> {
     fn sleep_until(&mut self, due_ns: u64) -> Option<u64> {
         loop {
             if self.looked_ns < due_ns {
+                self.turns.warm_outputs();
                 os::sleep_until(due_ns.min(self.looked_ns + BOUND.as_nanos() as u64));
             }
             let now_ns = os::monotonic_ns();

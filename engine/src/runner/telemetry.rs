@@ -1,4 +1,4 @@
-//! Telemetry ring, writer's end: bare 128-byte activation records.
+//! Telemetry ring: bare 128-byte activation records, from the process that makes them to the collector.
 #![allow(unsafe_code, reason = "writes slots of mapped memory")]
 
 use crate::abi::{
@@ -133,5 +133,67 @@ impl TelemetryWriter {
     /// Touches every page.
     pub fn touch(&self) {
         self.slots.touch();
+    }
+}
+
+/// Reader's end.
+pub struct TelemetryReader {
+    words: Words<TelemetryWords>,
+    collector: Words<CollectorWords>,
+    slots: Mapping,
+    taken: u64,
+    missing: u64,
+    mask: u64,
+}
+
+impl TelemetryReader {
+    /// Attaches, at the first record. A ring has one reader.
+    ///
+    /// # Errors
+    /// A damaged segment.
+    pub fn attach(segment: &Segment) -> Result<Self, ShmError> {
+        let slots = slots_of(segment)?;
+        Ok(TelemetryReader {
+            words: segment.map(PAGE, PAGE, Access::ReadOnly)?.words(0),
+            collector: segment.map(2 * PAGE, PAGE, Access::ReadWrite)?.words(0),
+            slots: segment.map(TELEMETRY_SLOTS_AT, slots as usize * 128, Access::ReadOnly)?,
+            taken: 0,
+            missing: 0,
+            mask: slots - 1,
+        })
+    }
+
+    /// Copies the next record out; what was overwritten meanwhile is counted as missing. When there is none left, the
+    /// writer is told how far this reader is.
+    pub fn take(&mut self) -> Option<ActivationRecord> {
+        loop {
+            let published = self.words.published.load(Ordering::Acquire); // [P]
+            if self.taken >= published {
+                self.collector.taken.store(self.taken, Ordering::Release);
+                return None;
+            }
+            let oldest = (published + 1).saturating_sub(self.mask + 1);
+            if self.taken < oldest {
+                self.missing += oldest - self.taken;
+                self.taken = oldest;
+            }
+            let mut record = ActivationRecord::default();
+            let at = (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
+            // In bounds: the mapping holds `mask + 1` records, as checked at attach.
+            shm::copy_relaxed(self.slots.as_ptr().wrapping_add(at), record.as_mut_bytes());
+            fence(Ordering::Acquire); // [L]
+            let after = self.words.published.load(Ordering::Relaxed);
+            let whole = after <= self.taken + self.mask;
+            self.taken += 1;
+            if whole {
+                return Some(record);
+            }
+            self.missing += 1;
+        }
+    }
+
+    /// Records that were overwritten before they were read.
+    pub fn missing(&self) -> u64 {
+        self.missing
     }
 }

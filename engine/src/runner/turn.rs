@@ -438,6 +438,16 @@ impl<S: Stage> Turns<S> {
         }
     }
 
+    /// Makes the next slot of every output ready to be written. After the bells, when there is nothing else to do.
+    pub fn warm_outputs(&mut self) {
+        self.outputs.iter_mut().for_each(OutputPort::warm);
+    }
+
+    /// The same for outputs that nobody reads now, so that nobody is disturbed: a stage that spins has the time to wait.
+    pub fn warm_read_outputs(&mut self) {
+        self.outputs.iter_mut().for_each(OutputPort::warm_if_read);
+    }
+
     /// The pacing input has ended: the stage publishes what it holds, once. False while an output has no room for it.
     pub fn finish(&mut self, moment: &Moment) -> bool {
         if self.output_without_credit().is_some() {

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use crate::stream_type::StreamType;
 
 /// Slots if the graph says nothing: of the sizes measured with 24 kB blocks, 64 moved most.
-const SLOTS: u32 = 64;
+pub const DEFAULT_SLOTS: u32 = 64;
 /// `lap` seats kept free if the graph says nothing.
 const SPARE_SEATS: u32 = 2;
 const MOST_SLOTS: u32 = 1 << 24;
@@ -39,7 +39,7 @@ pub fn decide(
         let mut refuse = |key: &str, what: String, remedy: String| {
             problems.push(graph.problem(&["stream", stream.name, key], what, remedy));
         };
-        let slots = keys.slots.unwrap_or(SLOTS);
+        let slots = keys.slots.unwrap_or(DEFAULT_SLOTS);
         if !slots.is_power_of_two() || !(2..=MOST_SLOTS).contains(&slots) {
             let near = slots.clamp(2, MOST_SLOTS).next_power_of_two();
             refuse(

@@ -1,5 +1,6 @@
 //! Whole sessions through the real executables, as a user starts them.
 
+mod bench;
 mod broken_graphs;
 mod deaths;
 mod demo;
