@@ -267,15 +267,20 @@ impl<'a, S: Stage> Loop<'a, S> {
             stop_tick: &self.session.words.stop_tick,
         };
         let mut spurious = 0;
+        let mut in_vain = false;
         let due_ticks = DueTicks { divider, phase };
         let due = doorbell::next_due(words, due_ticks, last, &mut spurious, || {
+            // Not before the tick has been looked at again: one that came with the end of the wait begins an activation.
+            if core::mem::take(&mut in_vain) {
+                self.look_around();
+            }
             if self.stopping() == 2 {
                 return Waited::Leave;
             }
             if os::wait_for_pacing_signal(BOUND) {
                 return Waited::Rung;
             }
-            self.look_around();
+            in_vain = true;
             Waited::NotRung
         });
         self.spurious += spurious;

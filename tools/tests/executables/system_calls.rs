@@ -179,6 +179,21 @@ fn a_spinning_stage_reads_its_usage_once_per_activation_and_asks_nothing_else() 
 }
 
 #[test]
+fn a_spinning_stage_is_not_taken_for_a_runaway() {
+    let _turn = alone();
+    let place = Place::new();
+    let graph = graph(
+        "cpu = 1\npace = \"data\"\nwait = \"spin\"",
+        "cpu = 0\npace = \"tick\"",
+    );
+    place.write("spin.toml", &graph);
+    // A FIFO stage that uses its CPU for a second without blocking is killed; a spinner never blocks.
+    let run = ["run", "spin.toml", "--duration", "2s"];
+    place.run_session(&run, 30).expect(0);
+    place.expect_nothing_left();
+}
+
+#[test]
 fn a_source_with_a_clock_sleeps_before_its_wake_and_rings_its_reader_behind_its_record() {
     let _turn = alone();
     let graph = graph("cpu = 1\npace = \"data\"", "cpu = 1\npace = \"tick\"");
