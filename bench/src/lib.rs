@@ -19,5 +19,6 @@ pub mod probe;
 pub mod report;
 pub mod settings;
 pub mod stats;
+pub mod tick;
 pub mod wake;
 pub mod watch;
