@@ -25,6 +25,7 @@ pub mod result;
 pub mod ring;
 pub mod settings;
 pub mod stats;
+pub mod tick;
 pub mod wake;
 pub mod watch;
 mod whole_files;

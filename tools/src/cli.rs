@@ -166,6 +166,10 @@ pub struct RunOptions {
     /// Refuse to run (exit 1) unless every real-time stage gets SCHED_FIFO, its CPU and its memory lock
     #[arg(long)]
     pub require_rt: bool,
+    /// Let idle CPUs halt as the kernel sees fit: saves power, and each wake-up costs tens of microseconds more. Without it
+    /// a paced run keeps them polling, where it may write /dev/cpu_dma_latency
+    #[arg(long)]
+    pub let_cpus_halt: bool,
     /// Play as fast as the stages can follow, in logical time: every source gets `pace = "none"`
     #[arg(long)]
     pub unpaced: bool,

@@ -80,6 +80,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         let mut launch_options = Options {
             duration: options.duration,
             require_rt: options.require_rt,
+            hold_cpu_latency: !options.let_cpus_halt,
             lean_program: own.with_file_name("ephapse-stage"),
             full_program: (own, vec!["helper".to_owned()]),
             interrupts,
