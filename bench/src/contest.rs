@@ -8,7 +8,7 @@
 //! different placement are never compared.
 
 use crate::measured::{Comparison, Distance, Measured, Round, Series, histogram_of};
-use crate::watch::Watch;
+use crate::run::Run;
 use ephapse_engine::os::monotonic_ns;
 use std::time::Duration;
 
@@ -50,10 +50,8 @@ pub trait Contestants {
 pub struct Rules<'a> {
     /// Repetitions of equal placement wanted.
     pub repetitions: usize,
-    /// Start of the whole run, CLOCK_MONOTONIC, ns.
-    pub run_began_ns: u64,
-    /// Threshold.
-    pub watch: &'a mut Watch,
+    /// The whole run.
+    pub run: &'a mut Run,
 }
 
 /// Runs repetitions until so many of one placement are there, and keeps those of the placement that has most.
@@ -81,6 +79,7 @@ pub fn run(
                 count - 1 - step
             };
             std::thread::sleep(REST);
+            rules.run.go_on()?;
             let began_ns = monotonic_ns();
             let values = contestants.round(index)?;
             let ended_ns = monotonic_ns();
@@ -89,9 +88,9 @@ pub fn run(
             for own in 0..each {
                 let at = index * each + own;
                 let values = &values[own * length..(own + 1) * length];
-                stop |= rules.watch.look(&series[at], values);
+                stop |= rules.run.watch.look(&series[at], values);
                 rounds[at] = Some(Round {
-                    from_ns: began_ns - rules.run_began_ns,
+                    from_ns: began_ns - rules.run.began_ns,
                     length_ns: ended_ns - began_ns,
                     histogram: histogram_of(values),
                     distance: Distance::Unsettled,
@@ -175,7 +174,8 @@ pub fn word(distance: Distance) -> &'static str {
 mod tests {
     use super::*;
     use crate::measured::Measure;
-    use crate::watch::Action;
+    use crate::watch::{Action, Watch};
+    use std::sync::Arc;
 
     /// Answers what it is told; the placement follows a script.
     struct Script {
@@ -227,14 +227,14 @@ mod tests {
             order: Vec::new(),
             each,
         };
-        let mut watch = Watch::new(threshold_ns, Action::Stop);
+        let watch = Watch::new(threshold_ns, Action::Stop);
+        let mut whole = Run::new(watch, Arc::default());
         let mut rules = Rules {
             repetitions: 4,
-            run_began_ns: 0,
-            watch: &mut watch,
+            run: &mut whole,
         };
         let measured = run(&mut script, &mut rules, Vec::new()).unwrap();
-        (measured, script, watch)
+        (measured, script, whole.watch)
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod probe;
 pub mod report;
 pub mod result;
 pub mod ring;
+mod run;
 pub mod settings;
 pub mod stats;
 pub mod tick;
@@ -31,13 +32,4 @@ pub mod watch;
 mod whole_files;
 
 pub use report::rfc3339;
-
-/// One run of the benchmarking tool.
-pub struct Run {
-    /// A word that no other run of this machine uses now.
-    pub id: String,
-    /// Its start, CLOCK_MONOTONIC, ns.
-    pub began_ns: u64,
-    /// Threshold.
-    pub watch: watch::Watch,
-}
+pub use run::Run;

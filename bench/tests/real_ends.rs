@@ -13,6 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn main() -> ExitCode {
@@ -141,11 +142,7 @@ fn the_measurement_of_wakes_has_every_series_with_all_its_values() {
         warm_up: Some(Duration::from_millis(1)),
         repetitions: 2,
     };
-    let mut run = Run {
-        id: "test".to_owned(),
-        began_ns: os::monotonic_ns(),
-        watch: Watch::new(None, Action::Continue),
-    };
+    let mut run = Run::new(Watch::new(None, Action::Continue), Arc::default());
     let measured = wake::measure(&program(), &settings, &mut run).unwrap();
     let states = if measured.skipped.is_empty() {
         vec!["polling", "halted"]

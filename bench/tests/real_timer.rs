@@ -1,5 +1,6 @@
 //! Lateness of a real timer: this executable is the lean program of the sessions that the tests run.
 
+use ephapse_bench::Run;
 use ephapse_bench::ends::Class;
 use ephapse_bench::measured::Measured;
 use ephapse_bench::settings::Settings;
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
 
-fn measure(interrupts: u32, watch: &mut Watch) -> anyhow::Result<Measured> {
+fn measure(interrupts: u32, watch: Watch) -> anyhow::Result<(Measured, Watch)> {
     let own = std::env::current_exe()?;
     let allowed = os::allowed_cpus();
     let settings = Settings {
@@ -69,8 +70,9 @@ fn measure(interrupts: u32, watch: &mut Watch) -> anyhow::Result<Measured> {
         lean: own.clone(),
         full: (own, Vec::new()),
     };
-    let interrupts = Arc::new(AtomicU32::new(interrupts));
-    tick::measure(&programs, &settings, &interrupts, os::monotonic_ns(), watch)
+    let mut run = Run::new(watch, Arc::new(AtomicU32::new(interrupts)));
+    let measured = tick::measure(&programs, &settings, &mut run)?;
+    Ok((measured, run.watch))
 }
 
 /// Shared memory of this process's sessions.
@@ -84,7 +86,7 @@ fn left_behind() -> Vec<PathBuf> {
 }
 
 fn every_wake_up_of_timer_and_cyclictest_is_in_its_series() {
-    let measured = measure(0, &mut Watch::new(None, Action::Continue)).unwrap();
+    let (measured, _) = measure(0, Watch::new(None, Action::Continue)).unwrap();
     let skipped = |what: &str| measured.skipped.iter().any(|line| line.starts_with(what));
     let mut expected = BTreeSet::new();
     for (state, there) in [("polling", !skipped("tick, idle CPUs")), ("halted", true)] {
@@ -128,15 +130,14 @@ fn every_wake_up_of_timer_and_cyclictest_is_in_its_series() {
 }
 
 fn a_value_above_the_threshold_ends_the_measurement_after_its_round() {
-    let mut watch = Watch::new(Some(1), Action::Stop);
-    let measured = measure(0, &mut watch).unwrap();
+    let (measured, watch) = measure(0, Watch::new(Some(1), Action::Stop)).unwrap();
     let rounds: usize = measured.series.iter().map(|s| s.rounds.len()).sum();
     assert_eq!(rounds, 1);
     assert_eq!(watch.hits.len(), 1);
 }
 
 fn an_interrupted_measurement_is_an_error_and_leaves_nothing() {
-    let error = measure(1, &mut Watch::new(None, Action::Continue));
+    let error = measure(1, Watch::new(None, Action::Continue));
     let error = format!("{:#}", error.err().unwrap());
     assert!(error.contains("interrupted"), "{error}");
     assert!(!error.contains('\n'), "{error}");

@@ -63,8 +63,7 @@ impl<'a> Contest<'a> {
         }
         let mut rules = Rules {
             repetitions: self.repetitions,
-            run_began_ns: run.began_ns,
-            watch: &mut run.watch,
+            run,
         };
         let measured = contest::run(&mut self, &mut rules, comparisons)?;
         for index in 0..self.lanes.len() {

@@ -7,6 +7,7 @@ mod contest;
 mod lane;
 mod peers;
 
+use crate::Run;
 use crate::cpu_idle::Idle;
 use crate::ends::{Class, Ends, Mode, Program, Wait, without_fifo};
 use crate::hop::{COPY, ENGINE, FLOOR, FLOOR_WARMED, NAKED, PING, copy_batch};
@@ -45,7 +46,7 @@ pub fn measure(
     own: &Program,
     peers: Option<&Peers>,
     settings: &Settings,
-    run: &mut crate::Run,
+    run: &mut Run,
 ) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let mut ends = Ends::start(own, settings.cpus, settings.class)?;
@@ -87,7 +88,7 @@ fn spinning(
     ends: &mut Ends,
     payload: usize,
     settings: &Settings,
-    run: &mut crate::Run,
+    run: &mut Run,
 ) -> anyhow::Result<Measured> {
     let group = format!("ring, {}, spin, {DEFAULT_SLOTS} slots", bytes(payload));
     let tag = |name: &str| format!("ring.{payload}.spin.{name}");
@@ -149,7 +150,7 @@ fn sleeping(
     ends: &mut Ends,
     payload: usize,
     settings: &Settings,
-    run: &mut crate::Run,
+    run: &mut Run,
 ) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     for idle in [Idle::Polling, Idle::Halted] {
@@ -185,7 +186,7 @@ fn sweep(
     ends: &mut Ends,
     payload: usize,
     settings: &Settings,
-    run: &mut crate::Run,
+    run: &mut Run,
 ) -> anyhow::Result<Measured> {
     let group = format!("ring, {}, spin, by slots", bytes(payload));
     let mut lanes = Vec::new();

@@ -3,12 +3,12 @@
 use super::cyclictest::{self, Cyclictest};
 use super::graph;
 use super::session::{self, Programs};
+use crate::Run;
 use crate::contest::{self, Contestants, Rules};
 use crate::cpu_idle::Idle;
-use crate::ends::{Class, place};
+use crate::ends::{Class, place, without_fifo};
 use crate::measured::{Bound, Comparison, Distance, Measure, Measured, Series, Statistic};
 use crate::settings::Settings;
-use crate::watch::Watch;
 use anyhow::ensure;
 use ephapse_rtconfig::plan::Plan;
 use std::sync::Arc;
@@ -38,17 +38,14 @@ pub struct Lateness {
 }
 
 /// Measures the timer, sleeping only and spinning the last part, and `cyclictest` where it is installed: at 1 kHz and
-/// 10 kHz (or the period of the settings), idle CPUs polling and halted. `interrupts` counts the times the user has asked
-/// to stop; `run_began_ns` is the start of the whole run, CLOCK_MONOTONIC.
+/// 10 kHz (or the period of the settings), idle CPUs polling and halted.
 ///
 /// # Errors
 /// If a session or `cyclictest` does not run.
 pub fn measure(
     programs: &Programs,
     settings: &Settings,
-    interrupts: &Arc<AtomicU32>,
-    run_began_ns: u64,
-    watch: &mut Watch,
+    run: &mut Run,
 ) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let periods = match settings.period {
@@ -78,30 +75,26 @@ pub fn measure(
                 period,
                 length,
                 idle,
-                interrupts,
+                interrupts: run.interrupts.clone(),
                 missing: 0,
                 fifo: true,
             };
-            let mut rules = Rules {
-                repetitions,
-                run_began_ns,
-                watch,
-            };
+            let mut rules = Rules { repetitions, run };
             let comparisons = contest.comparisons();
             measured.append(contest::run(&mut contest, &mut rules, comparisons)?);
             fifo &= contest.fifo;
-            if watch.has_ended_it() {
+            if run.watch.has_ended_it() {
                 break;
             }
         }
-        if watch.has_ended_it() {
+        if run.watch.has_ended_it() {
             break;
         }
     }
     measured.notes.extend(spoiled);
     measured.skipped.extend(skipped);
     if !fifo {
-        measured.without_fifo.push("tick".to_owned());
+        measured.without_fifo.push(without_fifo("the timer"));
     }
     Ok(measured)
 }
@@ -189,7 +182,7 @@ struct TimerContest<'a> {
     period: Duration,
     length: Duration,
     idle: Idle,
-    interrupts: &'a Arc<AtomicU32>,
+    interrupts: Arc<AtomicU32>,
     missing: u64,
     fifo: bool,
 }
@@ -225,7 +218,7 @@ impl TimerContest<'_> {
     fn session(&mut self, plan: &Plan) -> anyhow::Result<Lateness> {
         let hold = self.idle == Idle::Polling;
         let (lateness, fifo) =
-            session::run(plan, self.programs, self.length, hold, self.interrupts)?;
+            session::run(plan, self.programs, self.length, hold, &self.interrupts)?;
         self.fifo &= fifo;
         Ok(lateness)
     }
@@ -274,6 +267,6 @@ impl Contestants for TimerContest<'_> {
 
     /// All happens on one CPU.
     fn probe(&mut self) -> anyhow::Result<Distance> {
-        Ok(Distance::Unsettled)
+        Ok(Distance::OneCpu)
     }
 }

@@ -98,8 +98,7 @@ pub fn measure(
             };
             let mut rules = Rules {
                 repetitions: lengths.repetitions,
-                run_began_ns: run.began_ns,
-                watch: &mut run.watch,
+                run,
             };
             let comparisons = if waiters == 1 {
                 comparisons(idle)

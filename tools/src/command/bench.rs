@@ -1,5 +1,6 @@
 //! `bench`: latencies of this host and of the engine on it.
 
+use super::run::{count_interrupts, prepare_folder};
 use crate::cli::{BenchArgs, BenchWhat};
 use crate::output::sayln;
 use anyhow::{Context, bail, ensure};
@@ -13,11 +14,13 @@ use ephapse_bench::result::{
 use ephapse_bench::ring::{self, Peers};
 use ephapse_bench::settings::Settings;
 use ephapse_bench::watch::Watch;
-use ephapse_bench::{Run, dsp, rfc3339, wake};
+use ephapse_bench::{Run, dsp, rfc3339, tick, wake};
 use ephapse_engine::os;
 use ephapse_rtconfig::host::{self, HostFingerprint};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// `ephapse bench`.
@@ -33,21 +36,24 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         .report
         .clone()
         .unwrap_or_else(|| Path::new("out").join(format!("bench-{name}")));
-    super::run::prepare_folder(&folder)?;
+    prepare_folder(&folder)?;
     let settings = settings(args)?;
     let own = Program {
         path: std::env::current_exe().context("cannot find this program's own path")?,
         args: vec!["bench-end".to_owned()],
     };
+    let programs = tick::Programs {
+        lean: own.path.with_file_name("ephapse-stage"),
+        full: (own.path.clone(), vec!["helper".to_owned()]),
+    };
     let peers = args.peers.clone().map(Peers::ask).transpose()?;
     let root = Path::new("/");
     let before = Machine::read(root);
     let started_ns = os::realtime_ns();
-    let mut run = Run {
-        id: format!("{}-{started_ns}", std::process::id()),
-        began_ns: os::monotonic_ns(),
-        watch: Watch::new(args.threshold.map(nanoseconds), args.on_threshold.clone()),
-    };
+    let interrupts = Arc::new(AtomicU32::new(0));
+    count_interrupts(&interrupts)?;
+    let watch = Watch::new(args.threshold.map(nanoseconds), args.on_threshold.clone());
+    let mut run = Run::new(watch, interrupts);
     let mut measured = Measured::default();
     let wanted = |this: BenchWhat| what == this || what == BenchWhat::All;
     if wanted(BenchWhat::Ring) {
@@ -55,6 +61,9 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     }
     if wanted(BenchWhat::Wake) && !run.watch.has_ended_it() {
         measured.append(wake::measure(&own, &settings, &mut run)?);
+    }
+    if wanted(BenchWhat::Tick) && !run.watch.has_ended_it() {
+        measured.append(tick::measure(&programs, &settings, &mut run)?);
     }
     if wanted(BenchWhat::Dsp) && !run.watch.has_ended_it() {
         measured.append(dsp::benchmark(&settings, &run)?);

@@ -188,7 +188,8 @@ fn recording_of(plan: &Plan) -> Option<String> {
     Some(path.unwrap_or(&source.kind).to_owned())
 }
 
-fn count_interrupts(interrupts: &Arc<AtomicU32>) -> anyhow::Result<()> {
+/// Ctrl-C is counted from now on.
+pub fn count_interrupts(interrupts: &Arc<AtomicU32>) -> anyhow::Result<()> {
     let counter = interrupts.clone();
     ctrlc::set_handler(move || {
         counter.fetch_add(1, Ordering::Release);
