@@ -14,6 +14,7 @@ pub mod ends;
 pub mod hop;
 pub mod machine;
 pub mod measured;
+pub mod prove;
 pub mod report;
 pub mod stats;
 pub mod watch;
