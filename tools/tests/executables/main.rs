@@ -6,6 +6,7 @@ mod demo;
 mod finished;
 mod loop_graph;
 mod place;
+mod prove;
 mod recordings;
 mod sessions;
 mod turns;
