@@ -20,6 +20,7 @@ pub mod machine;
 pub mod measured;
 mod page;
 pub mod probe;
+pub mod prove;
 pub mod report;
 pub mod result;
 pub mod ring;

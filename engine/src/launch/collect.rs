@@ -202,17 +202,20 @@ impl Source {
     /// many there were together, the ticks tell.
     fn skipped(&mut self, record: &ActivationRecord) -> (u64, u64) {
         const FULL: u64 = u8::MAX as u64;
-        let last_tick = self.last_tick.replace(record.tick);
-        let [late, long, ..] = record.skipped.map(u64::from);
-        let (Some(last_tick), true) = (last_tick, late == FULL || long == FULL) else {
-            return (late, long);
+        let divider = self.watched.divider.max(1);
+        // The first tick of a session is 1.
+        let passed = match self.last_tick.replace(record.tick) {
+            Some(last_tick) => record.tick.saturating_sub(last_tick) / divider,
+            None => record.tick.div_ceil(divider),
         };
-        let passed = record.tick.saturating_sub(last_tick) / self.watched.divider.max(1);
+        let [late, long, ..] = record.skipped.map(u64::from);
         let both = passed.saturating_sub(1);
         if late == FULL {
             (both.saturating_sub(long).max(late), long)
-        } else {
+        } else if long == FULL {
             (late, both.saturating_sub(late).max(long))
+        } else {
+            (late, long)
         }
     }
 
@@ -517,6 +520,8 @@ mod tests {
         };
         let timer = hop(Watched::timer(), vec![woke(1, 1.1, 0, 0), timer]);
         assert_eq!(timer.corrected.len(), 1 + 401);
+        let never_ran_before = hop(ticked(), vec![woke(402, 402.5, 255, 0)]);
+        assert_eq!(never_ran_before.corrected.len(), 402);
     }
 
     #[test]

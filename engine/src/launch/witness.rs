@@ -62,10 +62,13 @@ fn watch(cpu: u32, over: &AtomicBool, stalls: &Mutex<Vec<Stall>>) {
             ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
         );
     }
+    let mut now_ns = os::monotonic_ns();
     while !over.load(Ordering::Acquire) {
-        let due_ns = os::monotonic_ns() + SLEEP_NS;
+        // From look to look, for a stall may also meet the witness while it is awake.
+        let due_ns = now_ns + SLEEP_NS;
         os::sleep_until(due_ns);
-        let length_ns = os::monotonic_ns().saturating_sub(due_ns);
+        now_ns = os::monotonic_ns();
+        let length_ns = now_ns.saturating_sub(due_ns);
         if length_ns >= STALL_NS {
             let mut stalls = stalls.lock().unwrap_or_else(PoisonError::into_inner);
             if stalls.len() < MOST_STALLS {

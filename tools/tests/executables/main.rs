@@ -7,6 +7,7 @@ mod demo;
 mod finished;
 mod loop_graph;
 mod place;
+mod prove;
 mod recordings;
 mod sessions;
 mod system_calls;
