@@ -3,8 +3,9 @@
 use ephapse_bench::Run;
 use ephapse_bench::ends::Class;
 use ephapse_bench::measured::Measured;
+use ephapse_bench::programs::Programs;
 use ephapse_bench::settings::Settings;
-use ephapse_bench::tick::{self, Programs};
+use ephapse_bench::tick;
 use ephapse_bench::watch::{Action, Watch};
 use ephapse_engine::os;
 use libtest_mimic::{Arguments, Trial};

@@ -93,6 +93,9 @@ pub struct BenchArgs {
     /// Exit with 2 if a bound that the project promises does not hold on this machine
     #[arg(long)]
     pub bounds: bool,
+    /// `prove`: lose this record between ring and collector, counted from 1, to see the proof fail
+    #[arg(long, value_name = "N")]
+    pub drop_record: Option<u64>,
     /// Program with rival libraries to measure in the same run (`make bench-peers` builds it)
     #[arg(long, value_name = "PROGRAM")]
     pub peers: Option<PathBuf>,

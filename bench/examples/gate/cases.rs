@@ -1,8 +1,8 @@
 //! What is counted: each case sets up, then does its operations inside [`measured`].
 
 use crate::measured::measured;
-use crate::pass::Pass;
 use anyhow::{Context, ensure};
+use ephapse_bench::pass::Pass;
 use ephapse_engine::abi::{SlotHeader, segment};
 use ephapse_engine::ring::{HoldSeat, Producer, RingSpec, SeatSpec};
 use ephapse_engine::shm::Segment;

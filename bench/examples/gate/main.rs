@@ -10,7 +10,6 @@ mod callgrind;
 mod cases;
 mod compare;
 mod measured;
-mod pass;
 
 use anyhow::Context;
 use baseline::Baseline;

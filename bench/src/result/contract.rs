@@ -3,6 +3,7 @@
 //! Keys may be added within `ephapse-bench 1`; none changes its meaning or goes.
 
 use crate::measured::{Comparison, Distance, Measure};
+use crate::prove::{Check, Proof};
 use crate::report::{CurvePoint, Figures};
 use crate::watch::Hit;
 use ephapse_engine::outcome::Verdict;
@@ -67,6 +68,18 @@ pub struct ProofReport {
     pub passed: bool,
     /// In one sentence.
     pub sentence: String,
+    /// What was computed beforehand and then measured.
+    pub checks: Vec<Check>,
+}
+
+impl From<&Proof> for ProofReport {
+    fn from(proof: &Proof) -> Self {
+        ProofReport {
+            passed: proof.passed(),
+            sentence: proof.sentence.clone(),
+            checks: proof.checks.clone(),
+        }
+    }
 }
 
 /// How a benchmark was set.

@@ -5,6 +5,7 @@ use super::reduce::Circumstances;
 use crate::measured::{
     Bound, Comparison, Distance, Measure, Measured, Round, Series, Statistic, histogram_of,
 };
+use crate::prove::Check;
 
 fn round(index: u64, values: &[u64]) -> Round {
     Round {
@@ -64,7 +65,13 @@ pub(super) fn circumstances() -> Circumstances {
         duration_ns: 42_000_000_000,
         proof: ProofReport {
             passed: true,
-            sentence: "proved: 41 of 41 checks hold".to_owned(),
+            sentence: "proved: 1 checks of 1 hold".to_owned(),
+            checks: vec![Check {
+                what: "loop corrected p50".to_owned(),
+                expected: "3,000 ns".to_owned(),
+                found: "3,001 ns".to_owned(),
+                held: true,
+            }],
         },
         settings: SettingsReport {
             cpus: [0, 1],

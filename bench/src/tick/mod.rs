@@ -13,4 +13,3 @@ mod rounds;
 mod session;
 
 pub use rounds::measure;
-pub use session::Programs;

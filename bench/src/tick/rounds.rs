@@ -2,12 +2,13 @@
 
 use super::cyclictest::{self, Cyclictest};
 use super::graph;
-use super::session::{self, Programs};
+use super::session;
 use crate::Run;
 use crate::contest::{self, Contestants, Rules};
 use crate::cpu_idle::Idle;
 use crate::ends::{Class, place, without_fifo};
 use crate::measured::{Bound, Comparison, Distance, Measure, Measured, Series, Statistic};
+use crate::programs::Programs;
 use crate::settings::Settings;
 use anyhow::ensure;
 use ephapse_rtconfig::plan::Plan;

@@ -1,23 +1,14 @@
 //! One session of the engine, and what its timer has on record.
 
 use super::rounds::Lateness;
+use crate::programs::Programs;
 use anyhow::{Context, bail};
 use ephapse_engine::launch::{self, Options};
 use ephapse_engine::outcome::{HopKind, Outcome};
 use ephapse_rtconfig::plan::Plan;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// The executables that a session needs.
-#[derive(Clone, Debug)]
-pub struct Programs {
-    /// The lean one: real-time stages and the timer.
-    pub lean: PathBuf,
-    /// The one with file formats, and the arguments that make it a helper.
-    pub full: (PathBuf, Vec<String>),
-}
 
 /// Lateness of the timer over a session of `length`, and whether the timer had SCHED_FIFO. `interrupts` as in
 /// [`Options::interrupts`].

@@ -1,6 +1,7 @@
 //! `bench`: latencies of this host and of the engine on it.
 
 use super::run::{count_interrupts, prepare_folder};
+use crate::catalogue::catalogue;
 use crate::cli::{BenchArgs, BenchWhat};
 use crate::output::sayln;
 use anyhow::{Context, bail, ensure};
@@ -8,6 +9,8 @@ use ephapse_bench::ends::{Class, Program, serve};
 use ephapse_bench::hop::OwnLinks;
 use ephapse_bench::machine::Machine;
 use ephapse_bench::measured::Measured;
+use ephapse_bench::programs::Programs;
+use ephapse_bench::prove::{ProveOptions, Setup, prove, quick};
 use ephapse_bench::result::{
     self, Circumstances, MachineReport, ProofReport, SettingsReport, ThresholdReport, Wanted,
 };
@@ -42,7 +45,7 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         path: std::env::current_exe().context("cannot find this program's own path")?,
         args: vec!["bench-end".to_owned()],
     };
-    let programs = tick::Programs {
+    let programs = Programs {
         lean: own.path.with_file_name("ephapse-stage"),
         full: (own.path.clone(), vec!["helper".to_owned()]),
     };
@@ -55,6 +58,29 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let watch = Watch::new(args.threshold.map(nanoseconds), args.on_threshold.clone());
     let mut run = Run::new(watch, interrupts);
     let mut measured = Measured::default();
+    let options = ProveOptions {
+        drop_record: args.drop_record,
+    };
+    let proof = if matches!(what, BenchWhat::Prove | BenchWhat::All) {
+        let proof = prove(
+            &options,
+            &Setup {
+                programs: programs.clone(),
+                catalogue: &catalogue(),
+                cpus: settings.cpus,
+            },
+        );
+        measured.append(
+            proof
+                .cost
+                .as_ref()
+                .map_or_else(Measured::default, |c| c.measured.clone()),
+        );
+        proof
+    } else {
+        quick(&options)
+    };
+    run.go_on()?;
     let wanted = |this: BenchWhat| what == this || what == BenchWhat::All;
     if wanted(BenchWhat::Ring) {
         measured.append(ring::measure(&own, peers.as_ref(), &settings, &mut run)?);
@@ -73,10 +99,7 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         what: name,
         started: rfc3339(started_ns),
         duration_ns: os::monotonic_ns() - run.began_ns,
-        proof: ProofReport {
-            passed: true,
-            sentence: String::new(),
-        },
+        proof: ProofReport::from(&proof),
         settings: settings_report(&settings, args),
         machine: MachineReport {
             steal_ms: settings.cpus.map(|cpu| after.steal_ms_since(&before, cpu)),

@@ -16,7 +16,7 @@ pub struct Pass;
 pub struct PassParams {}
 
 impl Stage for Pass {
-    const KIND: &'static str = "gate.pass";
+    const KIND: &'static str = "bench.pass";
     const ABOUT: &'static str = "Passes lengths on.";
     const ROLE: Role = Role::Process;
     const PORTS: Ports = Ports {
