@@ -26,18 +26,22 @@ struct Peer {
     link: String,
     /// In words.
     what: String,
-    /// Sender and receiver are two processes.
+    /// Its sides are two processes that the driver starts; otherwise one end opens both.
+    two_ends: bool,
+    /// Its blocks cross from one process to another.
     crosses_processes: bool,
-    /// How its receiver waits.
-    wait: Wait,
-    /// Both sides are opened by one end.
-    in_one_end: bool,
-    /// Version of the library.
+    /// How its receiver can wait, the best for latency first.
+    waits: Vec<Wait>,
+    /// Everything it needs is here.
+    available: bool,
+    /// What is missing.
+    missing: String,
+    /// What to do about it.
+    install: String,
+    /// Versions in use.
     version: String,
     /// Documentation its adapter follows.
     follows: String,
-    /// Why it cannot be had here and what to do; empty if it can.
-    unavailable: String,
 }
 
 /// The program with the peers.
@@ -96,15 +100,16 @@ pub(super) fn measure(
         measured.without_fifo.push(without_fifo("the peers' ends"));
     }
     for peer in &peers.list {
-        if peer.unavailable.is_empty() {
+        if peer.available {
             measured.notes.push(format!(
                 "{} {}: as in {}",
                 peer.what, peer.version, peer.follows
             ));
         } else {
-            measured
-                .skipped
-                .push(format!("{}: {}", peer.what, peer.unavailable));
+            measured.skipped.push(format!(
+                "{}: {} is missing; {}",
+                peer.what, peer.missing, peer.install
+            ));
         }
     }
     for payload in PAYLOADS {
@@ -134,16 +139,17 @@ fn contest(
         lane("floor", "floor, spin", FLOOR, Wait::Spin),
     ];
     let mut comparisons = Vec::new();
-    for peer in peers.list.iter().filter(|p| p.unavailable.is_empty()) {
+    for peer in peers.list.iter().filter(|p| p.available) {
+        let wait = peer.waits.first().copied().unwrap_or(Wait::Sleep);
         lanes.push(Lane {
             ends: 1,
-            in_one_process: peer.in_one_end,
-            ..lane(&peer.link, &peer.what, &peer.link, peer.wait)
+            in_one_process: !peer.two_ends,
+            ..lane(&peer.link, &peer.what, &peer.link, wait)
         });
         let (of, to) = (tag(&peer.link), tag("engine"));
         let bound = bound(peer, payload);
         comparisons.push(compare(&of, &to, Statistic::P50, bound));
-        if peer.wait == Wait::Sleep {
+        if wait == Wait::Sleep {
             comparisons.push(compare(&of, &tag("engine-futex"), Statistic::P50, None));
         }
     }
