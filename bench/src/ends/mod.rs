@@ -1,7 +1,7 @@
-//! The two processes between which something is measured, and what they are told.
+//! The processes between which something is measured, and what they are told.
 //!
 //! ```text
-//! driver (this program) ── orders, one JSON line each ──> two ends ── links ──> each other
+//! driver (this program) ── orders, one JSON line each ──> two ends, or more ── links ──> each other
 //!        <── answers: raw values in ns ──
 //! ```
 //!

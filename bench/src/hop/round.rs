@@ -164,7 +164,9 @@ pub fn spin_until(what: &str, mut ready: impl FnMut() -> bool) -> Result<(), Str
         }
         let now_ns = monotonic_ns();
         if now_ns - *since_ns.get_or_insert(now_ns) > GIVE_UP_NS {
-            return Err(format!("no {what} for 2 s: the other end is gone"));
+            return Err(format!(
+                "no {what} for 2 s: the other end is gone, or gets no CPU time"
+            ));
         }
     }
 }
@@ -182,7 +184,9 @@ pub fn sleep_until(
     while !ready() {
         sleep();
         if monotonic_ns() - since_ns > GIVE_UP_NS {
-            return Err(format!("no {what} for 2 s: the other end is gone"));
+            return Err(format!(
+                "no {what} for 2 s: the other end is gone, or gets no CPU time"
+            ));
         }
     }
     Ok(())

@@ -93,6 +93,10 @@ pub fn measure(
         }
     }
     measured.notes.extend(spoiled);
+    if settings.warm_up.is_some() {
+        let note = "tick: a session counts from its first tick on, as cyclictest does: the warm-up is not for it";
+        measured.notes.push(note.to_owned());
+    }
     measured.skipped.extend(skipped);
     if !fifo {
         measured.without_fifo.push(without_fifo("the timer"));

@@ -157,5 +157,5 @@ impl<H: Hear> Receive for Waiting<H> {
 
 /// What a waiter says of a wake that does not come.
 pub fn no_wake() -> String {
-    "no wake for 2 s: the waker is gone".to_owned()
+    "no wake for 2 s: the waker is gone, or gets no CPU time".to_owned()
 }
