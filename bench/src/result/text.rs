@@ -33,6 +33,9 @@ pub fn text(result: &BenchResult) -> String {
         }
     }
     comparisons(&mut out, result);
+    if result.what == "prove" {
+        checks(&mut out, result);
+    }
     circumstances(&mut out, result);
     out
 }
@@ -311,6 +314,27 @@ fn comparisons(out: &mut String, result: &BenchResult) {
                 c.low,
                 c.high,
                 c.pairs,
+            ),
+        );
+    }
+}
+
+fn checks(out: &mut String, result: &BenchResult) {
+    line(
+        out,
+        format_args!(
+            "\n== Checks: what was computed beforehand, and what came out of the report =="
+        ),
+    );
+    for check in &result.proof.checks {
+        let held = if check.held { "ok" } else { "NO" };
+        wrapped(
+            out,
+            &format!("{held}  "),
+            "      ",
+            &format!(
+                "{}: expected {}, found {}",
+                check.what, check.expected, check.found
             ),
         );
     }
