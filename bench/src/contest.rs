@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_probed_no_repetition_is_passed_over() {
-        let (measured, script, _) = run_script(vec![Distance::Unsettled], None);
+        let (measured, script, _) = run_script(vec![Distance::OneCpu], None);
         assert_eq!(script.order.len(), 4 * 2);
         assert!(measured.series.iter().all(|s| s.rounds.len() == 4));
         assert!(measured.notes.is_empty());
