@@ -11,6 +11,7 @@ use ephapse_rtconfig::plan::{Full, SeatKind};
 use ephapse_rtconfig::stream_type::{Dtype, Rate, StreamType};
 use ephapse_stages::filter::cascade::Cascade;
 use ephapse_stages::filter::design::{Band, butterworth};
+use ephapse_stages::vectors::Vectors;
 use std::hint::black_box;
 use zerocopy::IntoBytes;
 
@@ -161,7 +162,8 @@ fn run_turns(records: Option<u64>, turns: u64) -> anyhow::Result<()> {
 /// A block through the band-pass of the demo graph.
 fn filter(channels: usize, frames: usize, blocks: u64) -> anyhow::Result<()> {
     let sections = butterworth(Band::Pass, 2, 300.0, 3000.0, 20_000.0)?;
-    let cascade = Cascade::new(sections, channels);
+    // What every CPU has: the count must not depend on the machine.
+    let cascade = Cascade::with_vectors(sections, channels, Vectors::PORTABLE);
     let mut state = vec![0_u64; cascade.state_bytes() / 8];
     let mut block = vec![1.0; channels * frames];
     for _ in 0..blocks {

@@ -40,10 +40,15 @@ pub struct Cascade {
 impl Cascade {
     /// The cascade of `sections`, first to last, for frames of `channels` channels.
     pub fn new(sections: Vec<Section>, channels: usize) -> Self {
+        Self::with_vectors(sections, channels, Vectors::widest())
+    }
+
+    /// The same in the vectors that are named, which every CPU that runs it must have: the results are the same bits.
+    pub fn with_vectors(sections: Vec<Section>, channels: usize, vectors: Vectors) -> Self {
         Cascade {
             sections,
             channels,
-            vectors: Vectors::widest(),
+            vectors,
         }
     }
 
