@@ -20,11 +20,13 @@ use ephapse_engine::outcome::Outcome;
 use ephapse_engine::shm::{Access, Segment};
 use ephapse_rtconfig::describe::Catalogue;
 use ephapse_rtconfig::graph::Graph;
+use ephapse_rtconfig::host::online_cpus;
 use ephapse_rtconfig::plan::Plan;
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve};
 use hog::{Away, Hog, Spin, Watcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::channel;
@@ -134,6 +136,12 @@ impl Live {
 /// # Errors
 /// What kept the session from being run or read.
 pub(super) fn prove(setup: &Setup<'_>, checks: &mut Checks) -> Result<Live, String> {
+    if let Some(online) = online_cpus(Path::new("/"))
+        && let Some(cpu) = setup.cpus.iter().find(|cpu| !online.contains(cpu))
+    {
+        let why = format!("there is no CPU {cpu} on this host: choose others with -c");
+        return Ok(Live::NotPossible { why });
+    }
     let plan = plan(setup)?;
     let over = AtomicBool::new(false);
     let [timers, stages] = [Watcher::default(), Watcher::default()];
@@ -276,4 +284,30 @@ fn found(
     judge::judge(hog::PERIOD_NS, &injections, &others, &files, checks);
     judge::loop_holds(outcome.start_ns, &injections, &stages, &files, checks);
     Ok(Live::Ran { injections })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ephapse_engine::stage::Registry;
+
+    #[test]
+    fn without_the_cpu_it_needs_the_live_part_is_not_possible_and_no_failure() {
+        let catalogue = Registry::new([]);
+        let setup = Setup {
+            programs: Programs {
+                lean: PathBuf::new(),
+                full: (PathBuf::new(), Vec::new()),
+            },
+            catalogue: &catalogue,
+            cpus: [0, 60_000],
+        };
+        let mut checks = Checks::default();
+        let live = prove(&setup, &mut checks).unwrap();
+        assert_eq!(
+            live.sentence().unwrap(),
+            "not possible here on a live session: there is no CPU 60000 on this host: choose others with -c"
+        );
+        assert!(checks.failed().is_empty());
+    }
 }
