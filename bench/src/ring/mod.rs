@@ -128,12 +128,7 @@ fn spinning(
             Statistic::P50,
             promised.then_some(Bound::MedianAtMost(1.15)),
         ),
-        compare(
-            &tag(ENGINE),
-            &tag(FLOOR_WARMED),
-            Statistic::P50,
-            promised.then_some(Bound::MedianAtMost(1.15)),
-        ),
+        compare(&tag(ENGINE), &tag(FLOOR_WARMED), Statistic::P50, None),
         compare(&tag(ENGINE), &tag(NAKED), Statistic::P50, None),
         compare(
             &tag("engine-stream"),

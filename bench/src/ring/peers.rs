@@ -7,7 +7,7 @@ use super::contest::Contest;
 use super::lane::Lane;
 use super::{DEFAULT_SLOTS, PAYLOADS, PEER_PERIOD, bytes, compare};
 use crate::ends::{Class, Ends, Program, Wait, without_fifo};
-use crate::hop::{ENGINE, FLOOR};
+use crate::hop::{ENGINE, FLOOR, NAKED};
 use crate::measured::{Bound, Measure, Measured, Series, Statistic};
 use crate::settings::Settings;
 use anyhow::{Context, ensure};
@@ -137,6 +137,7 @@ fn contest(
         lane("engine", "engine, spin", ENGINE, Wait::Spin),
         lane("engine-futex", "engine, futex", ENGINE, Wait::Sleep),
         lane("floor", "floor, spin", FLOOR, Wait::Spin),
+        lane("naked", "naked floor, spin", NAKED, Wait::Spin),
     ];
     let mut comparisons = Vec::new();
     for peer in peers.list.iter().filter(|p| p.available) {
@@ -149,6 +150,10 @@ fn contest(
         let (of, to) = (tag(&peer.link), tag("engine"));
         let bound = bound(peer, payload);
         comparisons.push(compare(&of, &to, Statistic::P50, bound));
+        if peer.crosses_processes {
+            // How far ahead a ring could be at all that has neither header nor clock.
+            comparisons.push(compare(&of, &tag("naked"), Statistic::P50, None));
+        }
         if wait == Wait::Sleep {
             comparisons.push(compare(&of, &tag("engine-futex"), Statistic::P50, None));
         }
