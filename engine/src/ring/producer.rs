@@ -185,7 +185,7 @@ impl Producer {
         }
     }
 
-    /// [L] Before the first byte for `position` is written, `published` must have been seen to be at least `position`'s own
+    /// \[L\] Before the first byte for `position` is written, `published` must have been seen to be at least `position`'s own
     /// ring round: pairs with the lap reader's fence.
     fn claim(&mut self, position: u64) {
         if position >= self.claimed {
