@@ -5,7 +5,7 @@ REPORT ?= out/demo
 export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
 
-.PHONY: demo test accept lint release setup clean
+.PHONY: demo test accept bench bench-gate bench-peers test-peers lint release setup clean
 
 ## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
 demo: setup
@@ -29,6 +29,35 @@ accept: setup
 	for round in 1 2 3 4 5 6 7 8 9 10; do \
 	    echo "round $$round of 10"; $(CARGO) test --quiet --locked -p ephapse --test executables --test accounts || exit 1; \
 	done
+
+## bench: every latency and rate that the README promises, with the rivals in the same run [ROUNDS=15] [BENCH=ring|wake|tick|dsp|prove]
+bench: setup bench-peers
+	@tools/setup.sh rt-tests
+	$(CARGO) build --quiet --locked --profile demo -p ephapse
+	$(DEMO) bench $(or $(BENCH),all) --bounds --rounds $(or $(ROUNDS),15) --peers $(CARGO_TARGET_DIR)/peers/release/ephapse-peers
+
+## bench-gate: instructions of the hot paths, none above bench/gate/baseline.json by more than 3 % [ACCEPT=1 stores them]
+bench-gate:
+	@tools/setup.sh valgrind
+	$(CARGO) build --quiet --locked --profile demo -p ephapse-bench --example gate
+	$(CARGO_TARGET_DIR)/demo/examples/gate $(if $(ACCEPT),--accept)
+
+PEERS  := --locked --manifest-path bench/peers/Cargo.toml
+# A Python that has numpy already needs no second one.
+NUMPY   = $(shell python3 -c 'import numpy' 2>/dev/null || echo python3-numpy)
+bench-peers test-peers: export CARGO_TARGET_DIR := $(CARGO_TARGET_DIR)/peers
+
+## bench-peers: the rivals' ends of `ephapse bench ring`, with what they need: a Redis server, Python with numpy
+bench-peers:
+	@tools/setup.sh redis-server $(NUMPY)
+	$(CARGO) build --quiet --release $(PEERS)
+
+## test-peers: formatting, lints and tests of the rivals' ends, and whether each is as fast as its own benchmark
+test-peers: bench-peers
+	$(CARGO) fmt --check --manifest-path bench/peers/Cargo.toml
+	$(CARGO) clippy --all-targets $(PEERS) -- -D warnings
+	$(CARGO) test $(PEERS)
+	$(CARGO_TARGET_DIR)/release/ephapse-peers --self-check
 
 ## release: optimised across crates
 release: setup

@@ -8,7 +8,7 @@
 //! different placement are never compared.
 
 use crate::measured::{Comparison, Distance, Measured, Round, Series, histogram_of};
-use crate::watch::Watch;
+use crate::run::Run;
 use ephapse_engine::os::monotonic_ns;
 use std::time::Duration;
 
@@ -23,13 +23,23 @@ pub trait Contestants {
     /// Their series, empty.
     fn series(&self) -> Vec<Series>;
 
-    /// A round of contestant `index` of [`Contestants::series`]: its values, ns.
+    /// Series that a round of one contestant fills: so many in a row of [`Contestants::series`] are its own.
+    fn series_of_a_round(&self) -> usize {
+        1
+    }
+
+    /// A round of contestant `index`: its values, ns; those of several series one after the other, equally many of each.
     ///
     /// # Errors
     /// If it fails.
     fn round(&mut self, index: usize) -> anyhow::Result<Vec<u64>>;
 
-    /// How far the CPUs are from each other now.
+    /// Values of each series of the round just run that were measured and got lost on the way here.
+    fn missing(&self) -> u64 {
+        0
+    }
+
+    /// How far the CPUs are from each other now; `OneCpu` where all happens on one.
     ///
     /// # Errors
     /// If the probe fails.
@@ -40,10 +50,8 @@ pub trait Contestants {
 pub struct Rules<'a> {
     /// Repetitions of equal placement wanted.
     pub repetitions: usize,
-    /// Start of the whole run, CLOCK_MONOTONIC, ns.
-    pub run_began_ns: u64,
-    /// Threshold.
-    pub watch: &'a mut Watch,
+    /// The whole run.
+    pub run: &'a mut Run,
 }
 
 /// Runs repetitions until so many of one placement are there, and keeps those of the placement that has most.
@@ -56,11 +64,13 @@ pub fn run(
     comparisons: Vec<Comparison>,
 ) -> anyhow::Result<Measured> {
     let mut series = contestants.series();
-    let count = series.len();
+    let each = contestants.series_of_a_round().max(1);
+    let count = series.len() / each;
     let mut repetitions: Vec<(Distance, Vec<Option<Round>>)> = Vec::new();
     let mut before = contestants.probe()?;
+    let probed = before != Distance::OneCpu;
     'all: for repetition in 0..rules.repetitions * TRIES {
-        let mut rounds: Vec<Option<Round>> = vec![None; count];
+        let mut rounds: Vec<Option<Round>> = vec![None; series.len()];
         for step in 0..count {
             // Whichever comes first is at a disadvantage or an advantage in every other repetition only.
             let index = if repetition % 2 == 0 {
@@ -69,17 +79,24 @@ pub fn run(
                 count - 1 - step
             };
             std::thread::sleep(REST);
+            rules.run.go_on()?;
             let began_ns = monotonic_ns();
             let values = contestants.round(index)?;
             let ended_ns = monotonic_ns();
-            let stop = rules.watch.look(&series[index], &values);
-            rounds[index] = Some(Round {
-                from_ns: began_ns - rules.run_began_ns,
-                length_ns: ended_ns - began_ns,
-                histogram: histogram_of(&values),
-                distance: Distance::Unsettled,
-                missing: 0,
-            });
+            let mut stop = false;
+            let length = values.len() / each;
+            for own in 0..each {
+                let at = index * each + own;
+                let values = &values[own * length..(own + 1) * length];
+                stop |= rules.run.watch.look(&series[at], values);
+                rounds[at] = Some(Round {
+                    from_ns: began_ns - rules.run.began_ns,
+                    length_ns: ended_ns - began_ns,
+                    histogram: histogram_of(values),
+                    distance: Distance::Unsettled,
+                    missing: contestants.missing(),
+                });
+            }
             if stop {
                 repetitions.push((Distance::Unsettled, rounds));
                 break 'all;
@@ -94,7 +111,12 @@ pub fn run(
         before = after;
         repetitions.push((distance, rounds));
         let settled = |wanted: Distance| repetitions.iter().filter(|(d, _)| *d == wanted).count();
-        if settled(Distance::Near).max(settled(Distance::Far)) >= rules.repetitions {
+        let settled = if probed {
+            settled(Distance::Near).max(settled(Distance::Far))
+        } else {
+            repetitions.len()
+        };
+        if settled >= rules.repetitions {
             break;
         }
     }
@@ -131,6 +153,7 @@ fn most_common(repetitions: &[(Distance, Vec<Option<Round>>)]) -> Distance {
     let count = |wanted| repetitions.iter().filter(|(d, _)| *d == wanted).count();
     let (near, far) = (count(Distance::Near), count(Distance::Far));
     match (near, far) {
+        (0, 0) if count(Distance::OneCpu) > 0 => Distance::OneCpu,
         (0, 0) => Distance::Unsettled,
         (near, far) if near >= far => Distance::Near,
         _ => Distance::Far,
@@ -143,6 +166,7 @@ pub fn word(distance: Distance) -> &'static str {
         Distance::Near => "near",
         Distance::Far => "far",
         Distance::Unsettled => "unsettled",
+        Distance::OneCpu => "one",
     }
 }
 
@@ -150,13 +174,15 @@ pub fn word(distance: Distance) -> &'static str {
 mod tests {
     use super::*;
     use crate::measured::Measure;
-    use crate::watch::Action;
+    use crate::watch::{Action, Watch};
+    use std::sync::Arc;
 
     /// Answers what it is told; the placement follows a script.
     struct Script {
         distances: Vec<Distance>,
         probes: usize,
         order: Vec<usize>,
+        each: usize,
     }
 
     impl Contestants for Script {
@@ -166,9 +192,14 @@ mod tests {
                 .to_vec()
         }
 
+        fn series_of_a_round(&self) -> usize {
+            self.each
+        }
+
         fn round(&mut self, index: usize) -> anyhow::Result<Vec<u64>> {
             self.order.push(index);
-            Ok(vec![100 * (index as u64 + 1); 10])
+            let own = index * self.each..(index + 1) * self.each;
+            Ok(own.flat_map(|at| [100 * (at as u64 + 1); 10]).collect())
         }
 
         fn probe(&mut self) -> anyhow::Result<Distance> {
@@ -182,19 +213,28 @@ mod tests {
         distances: Vec<Distance>,
         threshold_ns: Option<u64>,
     ) -> (Measured, Script, Watch) {
+        run_with_series(1, distances, threshold_ns)
+    }
+
+    fn run_with_series(
+        each: usize,
+        distances: Vec<Distance>,
+        threshold_ns: Option<u64>,
+    ) -> (Measured, Script, Watch) {
         let mut script = Script {
             distances,
             probes: 0,
             order: Vec::new(),
+            each,
         };
-        let mut watch = Watch::new(threshold_ns, Action::Stop);
+        let watch = Watch::new(threshold_ns, Action::Stop);
+        let mut whole = Run::new(watch, Arc::default());
         let mut rules = Rules {
             repetitions: 4,
-            run_began_ns: 0,
-            watch: &mut watch,
+            run: &mut whole,
         };
         let measured = run(&mut script, &mut rules, Vec::new()).unwrap();
-        (measured, script, watch)
+        (measured, script, whole.watch)
     }
 
     #[test]
@@ -226,6 +266,25 @@ mod tests {
         assert_eq!(script.order.len(), 4 * TRIES * 2);
         let rounds = &measured.series[0].rounds;
         assert!(rounds.iter().all(|r| r.distance == Distance::Unsettled));
+    }
+
+    #[test]
+    fn where_nothing_is_probed_no_repetition_is_passed_over() {
+        let (measured, script, _) = run_script(vec![Distance::OneCpu], None);
+        assert_eq!(script.order.len(), 4 * 2);
+        assert!(measured.series.iter().all(|s| s.rounds.len() == 4));
+        assert!(measured.notes.is_empty());
+    }
+
+    #[test]
+    fn the_values_of_one_round_go_to_all_series_of_their_contestant() {
+        let (measured, script, _) = run_with_series(2, vec![Distance::Near], None);
+        assert_eq!(script.order, [0; 4]);
+        for (series, value) in measured.series.iter().zip([100, 200]) {
+            assert_eq!(series.rounds.len(), 4);
+            let histogram = &series.rounds[0].histogram;
+            assert_eq!((histogram.len(), histogram.count_at(value)), (10, 10));
+        }
     }
 
     #[test]

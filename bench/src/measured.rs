@@ -15,8 +15,10 @@ pub enum Distance {
     Near,
     /// A line crosses the chip, or more.
     Far,
-    /// Not the same before and after, or not probed.
+    /// Not the same before and after.
     Unsettled,
+    /// All happens on one CPU.
+    OneCpu,
 }
 
 /// One round's values.
@@ -69,6 +71,8 @@ pub struct Series {
     pub unit: String,
     /// Frames per second that would be real time, for a rate in frames; 0 if it has none.
     pub real_time_hz: f64,
+    /// What the median over all rounds must not exceed, ns, if the project promises something.
+    pub bound_p50_ns: Option<u64>,
     /// Rounds, in order of their start.
     pub rounds: Vec<Round>,
 }
@@ -83,6 +87,7 @@ impl Series {
             measure,
             unit: String::new(),
             real_time_hz: 0.0,
+            bound_p50_ns: None,
             rounds: Vec::new(),
         }
     }

@@ -90,6 +90,11 @@ impl Watch {
         }
     }
 
+    /// A value above the threshold has ended the measurement.
+    pub fn has_ended_it(&self) -> bool {
+        !self.hits.is_empty() && self.action != Action::Continue
+    }
+
     /// One sentence about the hits; `None` without any.
     pub fn sentence(&self) -> Option<String> {
         let worst = self.hits.iter().max_by_key(|hit| hit.value_ns)?;
@@ -115,6 +120,7 @@ mod tests {
         watch.look(&rate, &[500]);
         assert_eq!(watch.sentence(), None);
         assert!(!watch.look(&latency, &[50, 400, 300]));
+        assert!(!watch.has_ended_it());
         assert_eq!(
             watch.sentence().as_deref(),
             Some("400 ns in `a`, above the threshold of 100 ns")
@@ -136,7 +142,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hit");
         let mut watch = Watch::new(Some(1), Action::Shell(format!("touch {}", file.display())));
+        assert!(!watch.has_ended_it());
         assert!(watch.look(&Series::new("a", "", "", Measure::Latency), &[2]));
+        assert!(watch.has_ended_it());
         assert!(file.exists());
     }
 }

@@ -299,6 +299,12 @@ pub fn set_nice(nice: i8) {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(nice)) };
 }
 
+/// Asks the kernel to kill this process when the thread that started it ends.
+pub fn die_with_parent() {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
 /// Makes this process leader of a group of its own, out of the terminal's Ctrl-C. Async-signal-safe.
 pub fn own_process_group() {
     // SAFETY: plain numbers.

@@ -1,12 +1,13 @@
 //! The timer process: publishes the tick and rings; judges nothing and never resets the phase.
 
-use crate::abi::{ActivationRecord, Bank, OPEN, segment, stage_state};
+use crate::abi::{ActivationRecord, segment, stage_state};
+use crate::doorbell::{self, Announced, DueTicks};
 use crate::os::{self, PidFd};
 use crate::runner::file::{RingDuty, StageFile, TimerDuty};
 use crate::runner::memory::{Accounts, SessionView, StageMemory, cause};
 use crate::runner::telemetry::TelemetryWriter;
 use crate::shm::{Access, Segment, ShmError};
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 
 /// Waits are bounded by this and then look at the stop word and the lifeline.
 const BOUND_NS: u64 = 100_000_000;
@@ -14,10 +15,7 @@ const BOUND_NS: u64 = 100_000_000;
 /// A stage to be rung.
 struct Rung {
     memory: StageMemory,
-    divider: u64,
-    phase: u64,
-    /// The last due tick published to it.
-    last_due: u64,
+    announced: Announced,
     owner: u64,
     process: Option<PidFd>,
 }
@@ -27,9 +25,13 @@ impl Rung {
         let segment = Segment::open(&duty.stage_segment, segment::STAGE, Access::ReadOnly)?;
         Ok(Rung {
             memory: StageMemory::attach(&segment, Access::ReadOnly)?,
-            divider: u64::from(duty.divider),
-            phase: u64::from(duty.phase),
-            last_due: 0,
+            announced: Announced::new(
+                DueTicks {
+                    divider: u64::from(duty.divider),
+                    phase: u64::from(duty.phase),
+                },
+                0,
+            ),
             owner: 0,
             process: None,
         })
@@ -43,22 +45,22 @@ impl Rung {
             self.process = PidFd::open((owner & 0xffff_ffff) as u32).ok();
         }
     }
+}
 
-    /// Rings if `tick` is due and the stage has dealt with the due tick before it; a stage that is still busy will look
-    /// at the tick itself before it waits.
-    fn ring(&mut self, tick: u64) {
-        if tick % self.divider != self.phase {
-            return;
-        }
-        let bank: &Bank = self.memory.bank();
-        let ran = bank.ran.load(Ordering::Relaxed);
-        if ran == self.last_due
-            && let Some(process) = &self.process
-        {
+impl doorbell::Rung for Rung {
+    fn announced(&mut self) -> &mut Announced {
+        &mut self.announced
+    }
+
+    fn ran(&self) -> u64 {
+        self.memory.bank().ran.load(Ordering::Relaxed)
+    }
+
+    fn ring(&self) {
+        if let Some(process) = &self.process {
             // A dead process gives ESRCH: the supervisor sees the death through its own descriptor.
             let _ = process.signal(os::pacing_signal());
         }
-        self.last_due = tick;
     }
 }
 
@@ -121,7 +123,7 @@ impl Timer {
         let start_tick = words.start_tick.load(Ordering::Relaxed);
         let period_ns = words.period_ns.load(Ordering::Relaxed);
         for rung in &mut self.rings {
-            rung.last_due = crate::runner::due_before(start_tick, rung.divider, rung.phase);
+            rung.announced.start_at(start_tick);
             rung.follow_owner();
         }
         self.memory
@@ -149,15 +151,7 @@ impl Timer {
             self.accounts.run += 1;
             self.accounts.ran = newest;
             self.session.timer.tick_ns.store(woke_ns, Ordering::Relaxed);
-            self.session.timer.tick.store(newest, Ordering::Release); // [T]
-            fence(Ordering::SeqCst); // [T] pairs with the stage's fence between `ran` and its look at the tick
-            for rung in &mut self.rings {
-                // A stage whose due tick lies among the skipped ones is rung for the newest of them.
-                let due = crate::runner::due_before(newest + 1, rung.divider, rung.phase);
-                if due != rung.last_due && due.wrapping_sub(rung.last_due) < OPEN / 2 {
-                    rung.ring(due);
-                }
-            }
+            doorbell::announce(&self.session.timer.tick, newest, &mut self.rings);
             let done_ns = os::monotonic_ns();
             self.record(
                 newest,

@@ -178,6 +178,7 @@ fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
     let mut options = Options {
         duration: Some(Duration::from_millis(100)),
         require_rt: false,
+        hold_cpu_latency: true,
         lean_program: PathBuf::from(env!("CARGO_BIN_EXE_ephapse-stage")),
         full_program: (
             PathBuf::from(env!("CARGO_BIN_EXE_ephapse")),

@@ -1,7 +1,7 @@
-//! The two processes between which something is measured, and what they are told.
+//! The processes between which something is measured, and what they are told.
 //!
 //! ```text
-//! driver (this program) ── orders, one JSON line each ──> two ends ── links ──> each other
+//! driver (this program) ── orders, one JSON line each ──> two ends, or more ── links ──> each other
 //!        <── answers: raw values in ns ──
 //! ```
 //!
@@ -14,7 +14,7 @@ mod process;
 mod protocol;
 mod serve;
 
-pub use place::{Class, place};
-pub use process::{EndProcess, Ends, Program};
+pub use place::{Class, place, without_fifo};
+pub use process::{EndProcess, Ends, Program, RoundValues};
 pub use protocol::{Answer, LinkSpec, Mode, Order, Round, Side, Wait};
 pub use serve::{OpenLinks, Sides, serve};

@@ -16,6 +16,11 @@ pub enum Class {
     Other,
 }
 
+/// What is to be said of `who` if it did not get SCHED_FIFO.
+pub fn without_fifo(who: &str) -> String {
+    format!("{who} did not get SCHED_FIFO: run as root, or allow it with `ulimit -r 95`")
+}
+
 /// Binds this thread to `cpu`. True if it also runs under SCHED_FIFO now; without the permission it goes on without.
 ///
 /// # Errors

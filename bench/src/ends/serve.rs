@@ -3,6 +3,7 @@
 use super::place::place;
 use super::protocol::{Answer, LinkSpec, Order, Round, Side};
 use crate::hop::{Receive, Send};
+use ephapse_engine::os;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
 
@@ -37,6 +38,8 @@ pub trait OpenLinks {
 /// # Errors
 /// If stdin cannot be read or stdout is closed.
 pub fn serve(links: &mut dyn OpenLinks) -> io::Result<()> {
+    // An end that hangs in a foreign library does not see its stdin end.
+    os::die_with_parent();
     let mut end = End {
         links,
         open: HashMap::new(),

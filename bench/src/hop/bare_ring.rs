@@ -29,6 +29,8 @@ pub struct Shape {
     pub slots: u32,
     /// With header and commit stamp.
     pub headed: bool,
+    /// The next slot is warmed between two blocks, as the engine does (ADR 0004).
+    pub warmed: bool,
 }
 
 impl Shape {
@@ -177,6 +179,23 @@ impl Sender for BareSender {
         }
         Ok(())
     }
+
+    fn idle(&mut self, until_ns: u64) {
+        if !self.memory.shape.warmed {
+            return;
+        }
+        while self.memory.word(Word::Released).load(Ordering::Acquire) != self.published {
+            if os::monotonic_ns() >= until_ns {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+        let base = self.memory.slot(self.published);
+        for line in (0..self.memory.shape.stride()).step_by(64) {
+            // SAFETY: inside the slot, 8-aligned; the receiver has released every slot (Acquire above).
+            unsafe { base.add(line).cast::<u64>().write_volatile(0) };
+        }
+    }
 }
 
 /// The consuming end: one in all processes.
@@ -259,6 +278,7 @@ mod tests {
             payload: 240,
             slots: 4,
             headed,
+            warmed: true,
         };
         let file = tempfile::tempfile().unwrap();
         file.set_len(shape.bytes() as u64).unwrap();

@@ -101,6 +101,17 @@ impl Sender for EngineSender {
         producer.ring_readers();
         Ok(())
     }
+
+    fn idle(&mut self, until_ns: u64) {
+        // As a stage that waits: the next slot is warmed once the block has been read.
+        while !self.producer.all_read() {
+            if os::monotonic_ns() >= until_ns {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+        self.producer.warm();
+    }
 }
 
 /// A `hold` seat.

@@ -1,25 +1,56 @@
 //! Memory bandwidth of one CPU: what a copy of a block costs, for comparison with moving it without one.
 
+use super::round::{Receive, Send};
+use crate::ends::Round;
 use ephapse_engine::os::monotonic_ns;
 
 /// Blocks copied for one value.
-pub const BATCH: u32 = 64;
+const BATCH: u32 = 64;
 
-/// Times of `values` batches of [`BATCH`] copies of `payload` bytes, from and to buffers that walk over `slots` blocks, ns.
-pub fn copy_round(payload: usize, slots: usize, values: usize) -> Vec<u64> {
-    let from = vec![1_u8; payload * slots];
-    let mut to = vec![0_u8; payload * slots];
-    let mut times = Vec::with_capacity(values);
-    let mut block = 0;
-    for _ in 0..values {
-        let began_ns = monotonic_ns();
-        for _ in 0..BATCH {
-            let at = block * payload;
-            to[at..at + payload].copy_from_slice(&from[at..at + payload]);
-            core::hint::black_box(&mut to[at]);
-            block = (block + 1) % slots;
+/// Blocks copied for one value.
+pub const fn copy_batch() -> u32 {
+    BATCH
+}
+
+/// A link that moves nothing: its receiver copies blocks between two buffers of its own that walk over as many blocks as a
+/// ring has slots. A value is the time of [`copy_batch`] copies, ns.
+pub struct Copying {
+    from: Vec<u8>,
+    to: Vec<u8>,
+    payload: usize,
+}
+
+impl Copying {
+    /// Buffers for `slots` blocks of `payload` bytes.
+    pub fn new(payload: usize, slots: u32) -> Self {
+        Copying {
+            from: vec![1; payload * slots as usize],
+            to: vec![0; payload * slots as usize],
+            payload,
         }
-        times.push(monotonic_ns() - began_ns);
     }
-    times
+}
+
+impl Send for Copying {
+    fn run(&mut self, _: &Round) -> Result<Vec<u64>, String> {
+        Ok(Vec::new())
+    }
+}
+
+impl Receive for Copying {
+    fn run(&mut self, round: &Round) -> Result<Vec<u64>, String> {
+        let mut values = Vec::with_capacity(round.blocks as usize);
+        let mut at = 0;
+        for _ in 0..round.blocks {
+            let began_ns = monotonic_ns();
+            for _ in 0..BATCH {
+                let block = at..at + self.payload;
+                self.to[block.clone()].copy_from_slice(&self.from[block]);
+                core::hint::black_box(&mut self.to[at]);
+                at = (at + self.payload) % self.from.len();
+            }
+            values.push(monotonic_ns() - began_ns);
+        }
+        Ok(values)
+    }
 }

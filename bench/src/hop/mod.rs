@@ -13,6 +13,9 @@ mod ping;
 mod round;
 mod scripted;
 
-pub use links::{ENGINE, FLOOR, NAKED, OwnLinks, PING, SCRIPTED, memory};
-pub use memory_copy::copy_round;
-pub use round::{Receive, Receiver, Receiving, Send, Sender, Sending, sleep_until, spin_until};
+pub use engine_ring::stream_type;
+pub use links::{COPY, ENGINE, FLOOR, FLOOR_WARMED, NAKED, OwnLinks, PING, SCRIPTED, memory};
+pub use memory_copy::copy_batch;
+pub use round::{
+    Receive, Receiver, Receiving, Send, Sender, Sending, sleep_until, spin_until, wait_until,
+};

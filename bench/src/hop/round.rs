@@ -17,8 +17,8 @@ pub trait Sender {
     /// If there is no room for two seconds, or the mechanism fails.
     fn send(&mut self, position: u64) -> Result<(), String>;
 
-    /// What the mechanism does between two blocks when there is time.
-    fn idle(&mut self) {}
+    /// What the mechanism does between two blocks when there is time, until the next one is due.
+    fn idle(&mut self, _until_ns: u64) {}
 }
 
 /// The receiving end of a mechanism.
@@ -86,9 +86,9 @@ impl<S: Sender> Send for Sending<S> {
             self.link.send(self.position)?;
             self.position += 1;
             if round.mode == Mode::Paced {
-                self.link.idle();
                 // Counted from here: blocks missed while this process was away are not sent in a burst.
                 due_ns = monotonic_ns() + round.period_ns;
+                self.link.idle(due_ns);
             }
         }
         Ok(Vec::new())
@@ -135,7 +135,7 @@ impl<R: Receiver> Receive for Receiving<R> {
 
 /// Waits for an instant: sleeps far from it, spins near it. A sender that owns its CPU spins, so that its own waking up
 /// is in no measurement.
-fn wait_until(due_ns: u64) {
+pub fn wait_until(due_ns: u64) {
     const NEAR_NS: u64 = 1_500_000;
     loop {
         let now_ns = monotonic_ns();
@@ -164,7 +164,9 @@ pub fn spin_until(what: &str, mut ready: impl FnMut() -> bool) -> Result<(), Str
         }
         let now_ns = monotonic_ns();
         if now_ns - *since_ns.get_or_insert(now_ns) > GIVE_UP_NS {
-            return Err(format!("no {what} for 2 s: the other end is gone"));
+            return Err(format!(
+                "no {what} for 2 s: the other end is gone, or gets no CPU time"
+            ));
         }
     }
 }
@@ -182,7 +184,9 @@ pub fn sleep_until(
     while !ready() {
         sleep();
         if monotonic_ns() - since_ns > GIVE_UP_NS {
-            return Err(format!("no {what} for 2 s: the other end is gone"));
+            return Err(format!(
+                "no {what} for 2 s: the other end is gone, or gets no CPU time"
+            ));
         }
     }
     Ok(())

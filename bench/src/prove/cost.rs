@@ -21,7 +21,7 @@ const VALUES: usize = 64;
 /// Rounds of each.
 const ROUNDS: usize = 15;
 /// Records per second of a stage at 1 kHz: what its ring is made for.
-const PER_SECOND: f64 = 1_000.0;
+pub(super) const PER_SECOND: f64 = 1_000.0;
 
 const RECORD: &str = "prove.record";
 const CLOCK: &str = "prove.clock";
@@ -30,18 +30,18 @@ const WITH: &str = "prove.turn.with";
 const WITHOUT: &str = "prove.turn.without";
 
 /// One and the same turn of a stage twice, as functions that run so many of them.
-pub struct TurnPair<'a> {
+pub(super) struct TurnPair<'a> {
     /// With activation records.
-    pub with_telemetry: &'a mut dyn FnMut(u64),
+    pub(super) with_telemetry: &'a mut dyn FnMut(u64),
     /// Without.
-    pub without_telemetry: &'a mut dyn FnMut(u64),
+    pub(super) without_telemetry: &'a mut dyn FnMut(u64),
 }
 
 /// What measuring costs.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
-    /// Telemetry of an activation beyond its looks at the clock and at the kernel's counts, ns: a turn with it less a turn
-    /// without, where both were measured; else what it takes to make and write a record.
+    /// Telemetry of an activation beyond its looks at the clock and at the kernel's counts, ns: a turn with it less the same
+    /// turn without, median over rounds in turns.
     pub telemetry_ns: f64,
     /// One look at the clock, ns.
     pub clock_ns: f64,
@@ -85,7 +85,7 @@ type Part<'a> = (&'static str, &'static str, Box<dyn FnMut(u64) + 'a>);
 ///
 /// # Errors
 /// If there is no memory.
-pub(super) fn measure(pair: Option<TurnPair<'_>>) -> Result<Cost, String> {
+pub(super) fn measure(pair: TurnPair<'_>) -> Result<Cost, String> {
     let (mut writer, _reader) = ring("cost", telemetry::slots_for(PER_SECOND))?;
     writer.touch();
     let header = SlotHeader::default();
@@ -118,24 +118,18 @@ pub(super) fn measure(pair: Option<TurnPair<'_>>) -> Result<Cost, String> {
             }),
         ),
     ];
-    if let Some(pair) = pair {
-        parts.push((WITH, "a turn with telemetry", Box::new(pair.with_telemetry)));
-        parts.push((
-            WITHOUT,
-            "the same turn without",
-            Box::new(pair.without_telemetry),
-        ));
-    }
+    parts.push((WITH, "a turn with telemetry", Box::new(pair.with_telemetry)));
+    parts.push((
+        WITHOUT,
+        "the same turn without",
+        Box::new(pair.without_telemetry),
+    ));
     let measured = in_turns(&mut parts);
     let of = |tag: &str| medians(&measured, tag);
     let middle = |values: &[f64]| median(values).unwrap_or(0.0);
-    let with = of(WITH);
-    let telemetry_ns = if with.is_empty() {
-        middle(&of(RECORD))
-    } else {
-        let more: Vec<f64> = with.iter().zip(of(WITHOUT)).map(|(w, wo)| w - wo).collect();
-        middle(&more)
-    };
+    let pairs = of(WITH).into_iter().zip(of(WITHOUT));
+    let more: Vec<f64> = pairs.map(|(with, without)| with - without).collect();
+    let telemetry_ns = middle(&more);
     Ok(Cost {
         telemetry_ns,
         clock_ns: middle(&of(CLOCK)),
@@ -192,20 +186,19 @@ fn in_turns(parts: &mut [Part<'_>]) -> Measured {
                 from_ns: from_ns - began_ns,
                 length_ns: os::monotonic_ns() - from_ns,
                 histogram: histogram_of(&values),
-                distance: Distance::Unsettled,
+                distance: Distance::OneCpu,
                 missing: 0,
             });
         }
     }
-    let both = series.iter().any(|s| s.tag == WITH);
     let comparison = Comparison {
         of: WITH.to_owned(),
         to: WITHOUT.to_owned(),
-        statistic: Statistic::P50,
+        statistic: Statistic::Rate,
         bound: None,
     };
     Measured {
-        comparisons: both.then_some(comparison).into_iter().collect(),
+        comparisons: vec![comparison],
         series,
         ..Measured::default()
     }
@@ -232,10 +225,10 @@ mod tests {
                 black_box(n);
             }
         };
-        let cost = measure(Some(TurnPair {
+        let cost = measure(TurnPair {
             with_telemetry: &mut |times| work(2 * times),
             without_telemetry: &mut |times| work(times),
-        }))
+        })
         .unwrap();
         let once = median(&medians(&cost.measured, WITHOUT)).unwrap();
         assert!(cost.telemetry_ns > once / 4.0 && cost.telemetry_ns < once * 4.0);

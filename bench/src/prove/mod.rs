@@ -20,9 +20,10 @@ mod proof;
 mod reading;
 mod resolution;
 mod script;
+mod turns;
 
-pub use cost::{BOUND_NS, Cost, TurnPair};
-pub use live::{Injection, Live, Programs, Setup};
+pub use cost::{BOUND_NS, Cost};
+pub use live::{Injection, Live, Setup};
 pub use proof::{Check, Proof, ProofOutcome};
 
 use crate::report::{self, Report};
@@ -45,14 +46,15 @@ pub fn quick(options: &ProveOptions) -> Proof {
     Proof::new(scripted(&Script::new(), options), Live::NotAsked, None)
 }
 
-/// All of it. `turns`, if there are some, are what the cost of telemetry is measured on.
-pub fn prove(options: &ProveOptions, setup: &Setup<'_>, turns: Option<TurnPair<'_>>) -> Proof {
+/// All of it.
+pub fn prove(options: &ProveOptions, setup: &Setup<'_>) -> Proof {
     let mut checks = scripted(&Script::new(), options);
     let live = live::prove(setup, &mut checks).unwrap_or_else(|why| {
         checks.add("live session", "one that runs", why.clone(), false);
         Live::Failed { why }
     });
-    let cost = cost::measure(turns)
+    let cost = turns::pair()
+        .and_then(|mut pair| cost::measure(pair.as_functions()))
         .map_err(|why| checks.add("cost of measuring", "figures", why, false))
         .ok();
     Proof::new(checks, live, cost)

@@ -94,7 +94,7 @@ pub struct TimerReport {
 }
 
 /// Real-time state of the session.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RtReport {
     /// True if every `fifo` process got its policy, its CPU and its memory lock.
     pub active: bool,

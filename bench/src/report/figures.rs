@@ -24,7 +24,7 @@ impl Figures {
 }
 
 /// The distribution by percentile, in steps that get finer towards 100 %.
-pub(super) fn curve(histogram: &Histogram<u64>) -> Vec<CurvePoint> {
+pub(crate) fn curve(histogram: &Histogram<u64>) -> Vec<CurvePoint> {
     if histogram.is_empty() {
         return Vec::new();
     }

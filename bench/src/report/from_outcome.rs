@@ -64,7 +64,8 @@ pub(super) fn instant(ns: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(ns)
 }
 
-fn rfc3339(ns: u64) -> String {
+/// An instant, ns since the epoch, as RFC 3339 in UTC.
+pub fn rfc3339(ns: u64) -> String {
     humantime::format_rfc3339_nanos(instant(ns)).to_string()
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Each leaf with its dotted key; lists of simple values in one entry.
-pub(super) fn entries(host: &Value) -> Vec<(String, String)> {
+pub(crate) fn entries(host: &Value) -> Vec<(String, String)> {
     let mut out = Vec::new();
     collect("", host, &mut out);
     out

@@ -120,8 +120,8 @@ fn write(outcome: &Outcome, mut lines: Vec<Line<'_>>) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A percentile file as HdrHistogram's plotting pages read it. Values in microseconds.
-pub(super) fn hgrm(histogram: &Histogram<u64>) -> String {
+/// A percentile file as HdrHistogram's plotting pages read it. Values in microseconds; `note` says what they are.
+pub(crate) fn hgrm(histogram: &Histogram<u64>, note: &str) -> String {
     let us = |ns: f64| ns / 1e3;
     let mut out = format!(
         "{:>12} {:>14} {:>10} {:>14}\n\n",
@@ -153,6 +153,6 @@ pub(super) fn hgrm(histogram: &Histogram<u64>) -> String {
         histogram.buckets(),
         (2 * 10_u64.pow(u32::from(histogram.sigfig()))).next_power_of_two()
     );
-    out += "#[Unit    = microseconds, corrected for skipped ticks]\n";
+    out += &format!("#[Unit    = microseconds, {note}]\n");
     out
 }

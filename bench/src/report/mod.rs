@@ -21,5 +21,10 @@ pub use files::write;
 pub use html::html;
 pub use text::text;
 
+pub(crate) use figures::curve;
+pub use from_outcome::rfc3339;
+pub(crate) use host_entries::entries as host_entries;
+pub(crate) use logs::hgrm;
+
 #[cfg(test)]
 mod tests;

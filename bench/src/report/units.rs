@@ -40,7 +40,7 @@ pub(super) fn microseconds_cell(ns: Option<u64>) -> String {
 }
 
 /// An RFC 3339 instant to the second: `2026-11-20 20:31:40 UTC`.
-pub(super) fn to_the_second(rfc3339: &str) -> String {
+pub(crate) fn to_the_second(rfc3339: &str) -> String {
     let whole = rfc3339.split('.').next().unwrap_or(rfc3339);
     format!("{} UTC", whole.trim_end_matches('Z').replace('T', " "))
 }

@@ -54,10 +54,11 @@ pub struct Live {
 /// Whatever kept the session from starting. Once it runs, what goes wrong is a fault of the [`Outcome`].
 pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchError> {
     let mut collector = Collector::new(plan.timer.is_some(), plan.tick_ns);
-    // Held for the whole run: idle CPUs poll, a wake-up costs microseconds instead of tens of them.
+    // Held for the whole run.
     let _latency = plan
         .timer
         .as_ref()
+        .filter(|_| options.hold_cpu_latency)
         .and_then(|_| os::hold_cpu_latency().ok());
     let mut processes = Processes::prepare(plan, options, &mut collector)?;
     let ready = wait_until_ready(&mut processes, options);

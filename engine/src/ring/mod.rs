@@ -16,7 +16,7 @@ mod type_block;
 
 pub use credit::room_behind;
 pub use geometry::{RingSpec, SeatSpec, SlotLayout};
-pub use hold::HoldSeat;
+pub use hold::{HoldSeat, Peeked};
 pub use lap::{LapSeat, Observer};
 pub use producer::Producer;
 

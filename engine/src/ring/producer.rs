@@ -124,12 +124,7 @@ impl Producer {
             ahead < self.room(ahead + 1),
             "a slot that a reader still holds was asked for"
         );
-        if position >= self.claimed {
-            // [L] Before the first byte for `position` is written, `published` must have been seen to be at least
-            // `position`'s own ring round: pairs with the lap reader's fence.
-            fence(Ordering::Release);
-            self.claimed = position + 1;
-        }
+        self.claim(position);
         let at = (position & self.layout.mask) as usize * self.layout.stride;
         // SAFETY: `at + stride` is inside the slots region (mask and stride were checked at attach, invariant I3); the slot
         // is free (asserted above, I5: no `hold` reader stands on it, lap readers never take references), and `&mut self`
@@ -139,7 +134,7 @@ impl Producer {
             let header = &mut *base.cast::<SlotHeader>();
             let payload = core::slice::from_raw_parts_mut(
                 base.add(size_of::<SlotHeader>()),
-                self.stream_type.block_bytes(),
+                self.layout.rows as usize * self.layout.row_bytes,
             );
             (header, payload)
         }
@@ -155,6 +150,48 @@ impl Producer {
         self.words
             .published
             .store(self.published, Ordering::Release); // [P]
+    }
+
+    /// True if every open `hold` seat has released all there is: nobody is reading now.
+    pub fn all_read(&mut self) -> bool {
+        self.room(self.layout.slots) == self.layout.slots
+    }
+
+    /// True if the next slot has been warmed or claimed.
+    pub fn is_warm(&self) -> bool {
+        self.claimed > self.published
+    }
+
+    /// Takes the lines of the next slot into this CPU's cache before they are wanted, by writing a zero into each: the
+    /// readers' CPUs still have them, and most of the time of writing a block goes into getting them back (ADR 0004). For
+    /// the time between two blocks, once for each; best when nobody reads ([`Producer::all_read`]), for it competes with
+    /// readers for the same wires. Does nothing while the next slot is still being read, or is warm.
+    pub fn warm(&mut self) {
+        if self.is_warm() || self.room(1) == 0 {
+            return;
+        }
+        self.claim(self.published);
+        let at = (self.published & self.layout.mask) as usize * self.layout.stride;
+        for line in (at..at + self.layout.stride).step_by(CACHE_LINE) {
+            // SAFETY: inside the slots region (mask and stride were checked at attach, I3), 8-aligned; the slot is free and
+            // claimed, as in `slot`. Volatile, for nobody in this process reads what it writes.
+            unsafe {
+                self.slots
+                    .as_ptr()
+                    .add(line)
+                    .cast::<u64>()
+                    .write_volatile(0)
+            };
+        }
+    }
+
+    /// [L] Before the first byte for `position` is written, `published` must have been seen to be at least `position`'s own
+    /// ring round: pairs with the lap reader's fence.
+    fn claim(&mut self, position: u64) {
+        if position >= self.claimed {
+            fence(Ordering::Release); // [L]
+            self.claimed = position + 1;
+        }
     }
 
     /// Wakes readers that sleep. After everything else of an activation: a reader of higher priority on this CPU runs
@@ -203,6 +240,9 @@ impl Producer {
         self.slots.touch();
     }
 }
+
+/// Bytes of a cache line on every CPU this runs on; where lines are longer, some are written twice.
+const CACHE_LINE: usize = 64;
 
 /// Claims an ownership word by compare-and-swap. A role is free when the word is 0 or already holds an older generation
 /// that the launcher has seen dead (it sets the word to 0 then).

@@ -4,7 +4,7 @@ use super::file::EdgeDuty;
 use super::memory::{get, put};
 use crate::abi::{InputAccount, SlotHeader, flag, segment};
 use crate::adapt::{Chain, breaks};
-use crate::ring::{HoldSeat, LapSeat};
+use crate::ring::{HoldSeat, LapSeat, Peeked};
 use crate::shm::{Access, Segment, ShmError};
 use ephapse_rtconfig::plan::{InputPlan, Read, SeatKind};
 use ephapse_rtconfig::stream_type::StreamType;
@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// Most blocks of one input that an activation sees (`read = "all"`).
 const MOST_BLOCKS: usize = 8;
-/// Most blocks of all inputs together that one call of `process` sees.
-pub(super) const MOST_SEEN: usize = 32;
 
 enum Seat {
     Hold(HoldSeat),
@@ -126,6 +124,14 @@ impl InputPort {
         }
     }
 
+    /// Most blocks that a turn sees of it.
+    pub fn most_blocks(&self) -> usize {
+        match self.read {
+            Read::All => MOST_BLOCKS,
+            Read::Same | Read::Newest => 1,
+        }
+    }
+
     pub fn touch(&self) {
         if let Seat::Hold(seat) = &self.seat {
             seat.touch();
@@ -173,7 +179,9 @@ impl InputPort {
                             self.jumped += behind;
                         }
                     }
-                    seat.peek(0)?;
+                    let peeked = seat.peek(0)?;
+                    self.chosen = 1;
+                    return Some(shown(&peeked));
                 }
                 Seat::Lap { seat, buffers } => {
                     if self.read == Read::Newest {
@@ -305,11 +313,8 @@ impl InputPort {
         }
         match &self.seat {
             Seat::Hold(seat) => {
-                let mut peeked = seat.at(index as u64)?;
-                if peeked.damaged {
-                    peeked.header.flags |= flag::GAP;
-                }
-                Some((peeked.header, peeked.payload))
+                let peeked = seat.at(index as u64)?;
+                Some((shown(&peeked), peeked.payload))
             }
             Seat::Lap { buffers, .. } => {
                 let (header, payload) = buffers.get(index)?;
@@ -331,12 +336,15 @@ impl InputPort {
     /// Counts what the headers of the chosen blocks say.
     pub fn count_headers(&mut self) {
         for index in 0..self.chosen {
-            let damaged = match &self.seat {
-                Seat::Hold(seat) => seat.at(index as u64).is_some_and(|p| p.damaged),
-                Seat::Lap { .. } => false,
-            };
-            let Some((header, _)) = self.block(index) else {
-                return;
+            let (header, damaged) = match &self.seat {
+                Seat::Hold(seat) => match seat.at(index as u64) {
+                    Some(peeked) => (peeked.header, peeked.damaged),
+                    None => return,
+                },
+                Seat::Lap { buffers, .. } => match buffers.get(index) {
+                    Some((header, _)) => (*header, false),
+                    None => return,
+                },
             };
             self.faults += u64::from(damaged);
             if breaks(&header) || damaged {
@@ -413,4 +421,13 @@ impl InputPort {
             seat.ring_producer();
         }
     }
+}
+
+/// The header as stages see it: a damaged one carries GAP.
+fn shown(peeked: &Peeked<'_>) -> SlotHeader {
+    let mut header = peeked.header;
+    if peeked.damaged {
+        header.flags |= flag::GAP;
+    }
+    header
 }

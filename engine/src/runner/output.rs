@@ -290,6 +290,18 @@ impl OutputPort {
         self.pending
     }
 
+    /// Makes the next slot ready to be written.
+    pub fn warm(&mut self) {
+        self.producer.warm();
+    }
+
+    /// The same if every reader has read all there is.
+    pub fn warm_if_read(&mut self) {
+        if !self.producer.is_warm() && self.producer.all_read() {
+            self.producer.warm();
+        }
+    }
+
     /// Wakes readers that sleep.
     pub fn ring_readers(&self) {
         self.producer.ring_readers();

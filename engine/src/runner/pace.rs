@@ -3,9 +3,10 @@
 use super::memory::{SessionView, cause, get};
 use super::output::SourceClock;
 use super::turn::{Moment, Readiness, Turns, Verdict};
-use crate::abi::{OPEN, end_reason, stage_state};
+use crate::abi::{end_reason, stage_state};
+use crate::doorbell::{self, DueTicks, TickWords, Waited};
 use crate::stage::Stage;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 use crate::{allocation, os, text};
 use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use std::time::Duration;
 const BOUND: Duration = Duration::from_millis(100);
 /// How long a source waits for its helper before it looks again.
 const HELPER_BOUND: Duration = Duration::from_millis(10);
+/// A spinning stage looks at its rings this often, and at nothing else, before it looks at clock, stop word and lifeline.
+const SPINS: u32 = 4096;
 
 /// The main loop of a stage.
 pub(super) struct Loop<'a, S: Stage> {
@@ -26,6 +29,8 @@ pub(super) struct Loop<'a, S: Stage> {
     at_start: os::Usage,
     allocations_at_start: u64,
     lifeline_checked_ns: u64,
+    /// The clock when this process last looked around: after its newest activation, or when it waited in vain.
+    looked_ns: u64,
     orphaned: bool,
     spurious: u64,
     usage: [u8; 4],
@@ -52,6 +57,7 @@ impl<'a, S: Stage> Loop<'a, S> {
             at_start: os::Usage::default(),
             allocations_at_start: 0,
             lifeline_checked_ns: 0,
+            looked_ns: 0,
             orphaned: false,
             spurious: 0,
             usage: [0; 4],
@@ -64,7 +70,8 @@ impl<'a, S: Stage> Loop<'a, S> {
     /// Takes the counts from which "after start" is measured.
     pub fn mark_start(&mut self) {
         // The first look at the clock maps its page: that fault belongs to the time before the start.
-        self.lifeline_checked_ns = os::monotonic_ns();
+        self.looked_ns = os::monotonic_ns();
+        self.lifeline_checked_ns = self.looked_ns;
         self.at_start = os::usage();
         self.before = self.at_start;
         self.allocations_at_start = allocation::count();
@@ -78,7 +85,7 @@ impl<'a, S: Stage> Loop<'a, S> {
         }
     }
 
-    /// After the bells: everything that enters the kernel.
+    /// Once per activation, after the bells: everything that enters the kernel.
     fn housekeeping(&mut self) {
         let usage = os::usage();
         let small = |now: u64, then: u64| u8::try_from(now - then).unwrap_or(u8::MAX);
@@ -111,14 +118,16 @@ impl<'a, S: Stage> Loop<'a, S> {
             Ordering::Relaxed,
         );
         words.spurious.store(self.spurious, Ordering::Relaxed);
-        let now_ns = os::monotonic_ns();
-        words.heartbeat_ns.store(now_ns, Ordering::Relaxed);
-        self.check_lifeline(now_ns);
+        self.look_around();
     }
 
-    fn check_lifeline(&mut self, now_ns: u64) {
-        if now_ns.saturating_sub(self.lifeline_checked_ns) >= BOUND.as_nanos() as u64 {
-            self.lifeline_checked_ns = now_ns;
+    /// Clock and heartbeat, and the lifeline (a system call) once in [`BOUND`]. Never between a wake and its activation.
+    fn look_around(&mut self) {
+        self.looked_ns = os::monotonic_ns();
+        let words = &self.turns.memory.words;
+        words.heartbeat_ns.store(self.looked_ns, Ordering::Relaxed);
+        if self.looked_ns.saturating_sub(self.lifeline_checked_ns) >= BOUND.as_nanos() as u64 {
+            self.lifeline_checked_ns = self.looked_ns;
             self.orphaned |= os::lifeline_cut(self.lifeline_fd);
         }
     }
@@ -200,9 +209,9 @@ impl<'a, S: Stage> Loop<'a, S> {
             due_before(start_tick, divider, phase)
         };
         self.turns.accounts.ran = last;
-        let mut idle_since = os::monotonic_ns();
+        let mut idle_since_ns = self.looked_ns;
         while let Some(tick) = self.wait_for_tick(last, divider, phase) {
-            let woke_ns = os::monotonic_ns();
+            let mut begun_ns = os::monotonic_ns();
             let missed = ((tick.wrapping_sub(last)) / divider).saturating_sub(1);
             let mut skipped = [0_u8; 4];
             if missed > 0 {
@@ -219,7 +228,7 @@ impl<'a, S: Stage> Loop<'a, S> {
                 let dropped = missed - catch_up;
                 let mut long_run = 0;
                 for step in 1..=dropped {
-                    if deadline(last.wrapping_add(step * divider)) < idle_since {
+                    if deadline(last.wrapping_add(step * divider)) < idle_since_ns {
                         long_run += 1;
                     } else {
                         break;
@@ -232,49 +241,55 @@ impl<'a, S: Stage> Loop<'a, S> {
                 skipped[cause::LATE_WAKE] = small(dropped - long_run);
                 for step in (1..=catch_up).rev() {
                     let tick = tick - step * divider;
-                    let mut moment = self.moment(tick, deadline(tick), os::monotonic_ns());
+                    let mut moment = self.moment(tick, deadline(tick), begun_ns);
                     // What was skipped fell due before the first tick that is run now.
                     moment.skipped = core::mem::take(&mut skipped);
-                    self.activation(moment);
+                    begun_ns = self.activation(moment);
                 }
             }
-            let mut moment = self.moment(tick, deadline(tick), woke_ns);
+            let mut moment = self.moment(tick, deadline(tick), begun_ns);
             moment.skipped = skipped;
             self.activation(moment);
             last = tick;
             self.turns.ring_bells();
             self.housekeeping();
-            idle_since = os::monotonic_ns();
+            // Not to be looked up later: a long wait looks around, too.
+            idle_since_ns = self.looked_ns;
+            self.turns.warm_outputs();
         }
         self.end(end_reason::STOPPED);
     }
 
-    /// The door-bell protocol, stage's side. `None`: no further tick will fall due.
+    /// The next due tick; `ran` was stored by the flip before. `None`: no further one will fall due.
     fn wait_for_tick(&mut self, last: u64, divider: u64, phase: u64) -> Option<u64> {
-        let mut rang = false;
-        loop {
-            fence(Ordering::SeqCst); // [T] `ran` was stored by the flip before
-            let tick = self.session.timer.tick.load(Ordering::Acquire); // [T]
-            let stop_tick = self.session.words.stop_tick.load(Ordering::Acquire);
-            let newest = due_before((tick + 1).min(stop_tick), divider, phase);
-            if newest != last && newest.wrapping_sub(last) < OPEN / 2 {
-                return Some(newest);
+        let words = TickWords {
+            tick: &self.session.timer.tick,
+            stop_tick: &self.session.words.stop_tick,
+        };
+        let mut spurious = 0;
+        let mut in_vain = false;
+        let due_ticks = DueTicks { divider, phase };
+        let due = doorbell::next_due(words, due_ticks, last, &mut spurious, || {
+            // Not before the tick has been looked at again: one that came with the end of the wait begins an activation.
+            if core::mem::take(&mut in_vain) {
+                self.look_around();
             }
-            if self.stopping() == 2 || (stop_tick != OPEN && tick + 1 >= stop_tick) {
-                return None;
+            if self.stopping() == 2 {
+                return Waited::Leave;
             }
-            if rang {
-                self.spurious += 1;
+            if os::wait_for_pacing_signal(BOUND) {
+                return Waited::Rung;
             }
-            rang = os::wait_for_pacing_signal(BOUND);
-            if !rang {
-                self.check_lifeline(os::monotonic_ns());
-            }
-        }
+            in_vain = true;
+            Waited::NotRung
+        });
+        self.spurious += spurious;
+        due
     }
 
-    /// All complete blocks on the pacing input, at most `burst`.
-    fn activation(&mut self, mut moment: Moment) {
+    /// All complete blocks on the pacing input, at most `burst`. Returns when the last turn was done: where one ends, the
+    /// next begins.
+    fn activation(&mut self, mut moment: Moment) -> u64 {
         let mut turned = 0;
         let mut no_room = false;
         while turned < self.plan.burst && !self.ended {
@@ -287,7 +302,9 @@ impl<'a, S: Stage> Loop<'a, S> {
                     let verdict = self.turns.turn(moment);
                     turned += 1;
                     moment.first = false;
-                    moment.woke_ns = os::monotonic_ns();
+                    if verdict != Verdict::Nothing {
+                        moment.woke_ns = self.turns.done_ns();
+                    }
                     if self.heed(verdict) {
                         self.end(end_reason::FINISHED);
                     }
@@ -316,15 +333,21 @@ impl<'a, S: Stage> Loop<'a, S> {
         if self.ended {
             self.turns.drain_inputs();
         }
+        moment.woke_ns
     }
 
     /// Data-paced: one activation per block, until the pacing stream ends.
     pub fn run_data(&mut self) {
         while self.stopping() != 2 {
+            let readiness = match self.turns.ready() {
+                Readiness::NoBlock(input) => self.wait_for_block(input),
+                now => now,
+            };
             let tick = self.session.timer.tick.load(Ordering::Acquire);
-            match self.turns.ready() {
+            match readiness {
                 Readiness::Go if self.ended => {
                     self.turns.drain_inputs();
+                    self.housekeeping();
                 }
                 Readiness::Go => {
                     self.wait_for_collector();
@@ -333,24 +356,44 @@ impl<'a, S: Stage> Loop<'a, S> {
                     if self.heed(verdict) {
                         self.end(end_reason::FINISHED);
                     }
+                    self.housekeeping();
                 }
-                Readiness::NoBlock(input) => self.wait_for_block(input, BOUND),
-                Readiness::NoRoom => self.wait_for_room(),
+                Readiness::NoBlock(_) => self.look_around(),
+                Readiness::NoRoom => {
+                    self.look_around();
+                    self.wait_for_room();
+                }
                 Readiness::Ended => {
                     if self.wind_up(&self.moment(tick, 0, os::monotonic_ns())) {
                         return;
                     }
                     std::thread::sleep(Duration::from_millis(1));
+                    self.housekeeping();
                 }
             }
-            self.housekeeping();
         }
     }
 
-    fn wait_for_block(&mut self, input: usize, bound: Duration) {
+    /// Nothing to do until that input has more: sleeps on its bell, or spins. What it comes back with may be `NoBlock` again.
+    fn wait_for_block(&mut self, input: usize) -> Readiness {
         match self.plan.wait {
-            WaitKind::Futex => self.turns.inputs[input].wait(bound),
-            WaitKind::Spin => core::hint::spin_loop(),
+            WaitKind::Futex => {
+                self.turns.warm_outputs();
+                self.turns.inputs[input].wait(BOUND);
+                self.turns.ready()
+            }
+            WaitKind::Spin => {
+                let mut readiness = Readiness::NoBlock(input);
+                for _ in 0..SPINS {
+                    core::hint::spin_loop();
+                    self.turns.warm_read_outputs();
+                    readiness = self.turns.ready();
+                    if !matches!(readiness, Readiness::NoBlock(_)) {
+                        break;
+                    }
+                }
+                readiness
+            }
         }
     }
 
@@ -362,9 +405,9 @@ impl<'a, S: Stage> Loop<'a, S> {
 
     /// An unpaced run is faster than the collector's rhythm: it waits for room in its telemetry ring.
     fn wait_for_collector(&mut self) {
-        while !self.paced && !self.turns.telemetry.has_room() && self.stopping() != 2 {
+        while !self.paced && !self.turns.collector_has_room() && self.stopping() != 2 {
             std::thread::sleep(Duration::from_millis(1));
-            self.check_lifeline(os::monotonic_ns());
+            self.look_around();
         }
     }
 
@@ -402,17 +445,16 @@ impl<'a, S: Stage> Loop<'a, S> {
             if left == Some(0) {
                 break;
             }
-            let mut late = false;
             match self.turns.ready() {
                 Readiness::Go => {}
                 Readiness::NoBlock(input) => {
+                    self.look_around();
                     self.turns.inputs[input].wait(HELPER_BOUND);
-                    self.housekeeping();
                     continue;
                 }
                 Readiness::NoRoom => {
+                    self.look_around();
                     self.wait_for_room();
-                    self.housekeeping();
                     continue;
                 }
                 Readiness::Ended => {
@@ -420,24 +462,23 @@ impl<'a, S: Stage> Loop<'a, S> {
                     break;
                 }
             }
+            self.wait_for_collector();
             let frames = self.frames_to_come(left);
             let mut moment = self.moment(self.session.timer.tick.load(Ordering::Acquire), 0, 0);
-            if let Some(clock) = clock {
-                let due_ns = clock.at(done + frames);
-                moment.sampled_ns = due_ns;
-                if clocked {
-                    let now_ns = os::monotonic_ns();
-                    late = now_ns > due_ns + BOUND.as_nanos() as u64;
-                    if now_ns < due_ns && !self.sleep_until(due_ns) {
-                        continue;
-                    }
-                    moment.since_ns = due_ns;
-                }
-            }
-            moment.woke_ns = os::monotonic_ns();
-            moment.late = late;
             moment.limit = left.map(|left| u32::try_from(left).unwrap_or(u32::MAX));
-            self.wait_for_collector();
+            let due_ns = clock.map(|clock| clock.at(done + frames));
+            moment.sampled_ns = due_ns.unwrap_or(0);
+            moment.woke_ns = match due_ns {
+                Some(due_ns) if clocked => {
+                    let Some(woke_ns) = self.sleep_until(due_ns) else {
+                        continue;
+                    };
+                    moment.since_ns = due_ns;
+                    moment.late = woke_ns > due_ns + BOUND.as_nanos() as u64;
+                    woke_ns
+                }
+                _ => os::monotonic_ns(),
+            };
             let verdict = self.turns.turn(moment);
             self.turns.ring_bells();
             if verdict == Verdict::Nothing {
@@ -474,18 +515,22 @@ impl<'a, S: Stage> Loop<'a, S> {
         left.map_or(frames, |left| frames.min(left))
     }
 
-    /// Sleeps to a deadline in bounded steps; false if the session stops meanwhile.
-    fn sleep_until(&mut self, due_ns: u64) -> bool {
+    /// Sleeps to a deadline in bounded steps, if by the last look at the clock it is still to come. Returns when it woke;
+    /// `None` if the session stops meanwhile.
+    fn sleep_until(&mut self, due_ns: u64) -> Option<u64> {
         loop {
+            if self.looked_ns < due_ns {
+                self.turns.warm_outputs();
+                os::sleep_until(due_ns.min(self.looked_ns + BOUND.as_nanos() as u64));
+            }
             let now_ns = os::monotonic_ns();
-            if now_ns >= due_ns {
-                return true;
-            }
-            os::sleep_until(due_ns.min(now_ns + BOUND.as_nanos() as u64));
-            self.check_lifeline(now_ns);
             if self.stopping() != 0 {
-                return false;
+                return None;
             }
+            if now_ns >= due_ns {
+                return Some(now_ns);
+            }
+            self.look_around();
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Wanted {
     pub priority: u8,
     pub nice: i8,
     pub cpu: Option<u32>,
+    /// It never blocks: it has its CPU for itself, and using it without end is no sign of a runaway.
+    pub spins: bool,
 }
 
 /// Places the calling process and states in its words what came of it. Never fails: a run without real time says so.
@@ -47,7 +49,9 @@ pub(crate) fn place(wanted: &Wanted, words: &StageWords) {
     match wanted.policy {
         Policy::Other => os::set_nice(wanted.nice),
         Policy::Fifo => {
-            os::limit_runaway(RUNAWAY_LIMIT);
+            if !wanted.spins {
+                os::limit_runaway(RUNAWAY_LIMIT);
+            }
             let set = ThreadPriorityValue::try_from(wanted.priority)
                 .map_err(|e| e.to_string())
                 .and_then(|value| {

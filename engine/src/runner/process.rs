@@ -14,7 +14,7 @@ use crate::shm::{Access, Segment, ShmError};
 use crate::stage::{Runnable, Stage};
 use crate::sync::Ordering;
 use crate::timer::Timer;
-use ephapse_rtconfig::plan::{Pace, Policy};
+use ephapse_rtconfig::plan::{Pace, Policy, WaitKind};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 
@@ -108,6 +108,7 @@ fn run_timer(file: &StageFile, duty: &TimerDuty) -> Result<(), ProcessError> {
         priority: duty.priority,
         nice: 0,
         cpu: Some(duty.cpu),
+        spins: false,
     };
     place(&wanted, &timer.memory().words);
     timer.touch();
@@ -150,6 +151,7 @@ pub fn run_stage<S: Stage>(file: &StageFile, duty: &StageDuty) -> Result<(), Pro
                     priority: plan.priority,
                     nice: plan.nice,
                     cpu: plan.cpu,
+                    spins: plan.wait == WaitKind::Spin,
                 },
                 &words,
             );
@@ -218,7 +220,7 @@ fn begin<S: Stage>(
         inputs,
         outputs,
         memory,
-        telemetry,
+        Some(telemetry),
         file.paced,
         file.tick_ns,
     ))

@@ -1,14 +1,14 @@
 //! One turn of a stage: peek, compute, stamp, publish, flip, release, record. No system call but the vDSO clock.
 
 use super::file::StageDuty;
-use super::input::{Choice, InputPort, MOST_SEEN};
+use super::input::{Choice, InputPort};
 use super::memory::{Accounts, StageMemory};
 use super::output::OutputPort;
 use super::telemetry::TelemetryWriter;
 use crate::abi::{ActivationRecord, SlotHeader, flag};
 use crate::adapt::breaks;
 use crate::os;
-use crate::stage::{Block, Ctx, Inputs, Next, Outputs, Stage, State};
+use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Stage, State};
 use crate::sync::Ordering;
 
 /// A stage between its rings.
@@ -19,7 +19,12 @@ pub(crate) struct Turns<S: Stage> {
     pub outputs: Vec<OutputPort>,
     pub memory: StageMemory,
     pub accounts: Accounts,
-    pub telemetry: TelemetryWriter,
+    /// Absent only where the cost of a turn without it is measured.
+    telemetry: Option<TelemetryWriter>,
+    /// What a turn sees on its further inputs; as long as it can get from the start, for a turn must not allocate.
+    beside: Vec<Beside>,
+    /// When the newest turn was done, ns.
+    done_ns: u64,
     settle_frames: u64,
     /// Blocks each output must have room for before a turn begins.
     credit: u64,
@@ -93,7 +98,7 @@ impl<S: Stage> Turns<S> {
         inputs: Vec<InputPort>,
         outputs: Vec<OutputPort>,
         memory: StageMemory,
-        telemetry: TelemetryWriter,
+        telemetry: Option<TelemetryWriter>,
         paced: bool,
         tick_ns: u64,
     ) -> Self {
@@ -104,6 +109,12 @@ impl<S: Stage> Turns<S> {
                 .chain
                 .most_parts(duty.inputs[p].stream_type.frames_per_block())
         });
+        let further = inputs.iter().enumerate();
+        let further = further.filter(|(index, _)| Some(*index) != pacing);
+        let most_beside = further.map(|(_, input)| input.most_blocks()).sum();
+        // Written once, so that its pages are there.
+        let mut beside = vec![Beside::default(); most_beside];
+        beside.clear();
         let mut turns = Turns {
             stage,
             source: S::ROLE == crate::stage::Role::Acquire,
@@ -113,6 +124,8 @@ impl<S: Stage> Turns<S> {
             accounts: Accounts::load(memory.bank()),
             memory,
             telemetry,
+            beside,
+            done_ns: 0,
             settle_frames: described.settle_frames,
             credit: u64::from(parts) * u64::from(described.parts_per_call.max(1)),
             origin: duty.origin,
@@ -193,10 +206,20 @@ impl<S: Stage> Turns<S> {
         } else {
             logical_ns
         };
-        for (index, input) in self.inputs.iter_mut().enumerate() {
+        self.beside.clear();
+        for (port, input) in self.inputs.iter_mut().enumerate() {
             input.count_headers();
-            if Some(index) != self.pacing {
+            if Some(port) != self.pacing {
                 input.adapt();
+                for index in 0..input.chosen() {
+                    if let Some((header, _)) = input.block(index) {
+                        self.beside.push(Beside {
+                            port,
+                            index,
+                            header,
+                        });
+                    }
+                }
             }
         }
         self.memory.carry();
@@ -208,22 +231,21 @@ impl<S: Stage> Turns<S> {
                 // The pacing input's adapters are taken out of it for the loop, for the blocks they give are borrowed
                 // from them while the stage works on the rest.
                 let mut chain = core::mem::take(&mut self.inputs[pacing].chain);
-                if let Some((_, payload)) = self.inputs[pacing].block(0) {
-                    chain.feed(&raw, payload);
-                }
+                let Turns {
+                    stage,
+                    inputs,
+                    outputs,
+                    memory,
+                    accounts,
+                    beside,
+                    ..
+                } = &mut *self;
+                let payload = inputs[pacing]
+                    .block(0)
+                    .map_or(&[][..], |(_, payload)| payload);
+                chain.feed(&raw, payload);
                 let mut first = true;
                 while next == Next::Continue {
-                    let Turns {
-                        stage,
-                        inputs,
-                        outputs,
-                        memory,
-                        accounts,
-                        ..
-                    } = &mut *self;
-                    let payload = inputs[pacing]
-                        .block(0)
-                        .map_or(&[][..], |(_, payload)| payload);
                     let Some(part) = chain.next(&raw, payload, first) else {
                         break;
                     };
@@ -243,9 +265,17 @@ impl<S: Stage> Turns<S> {
                     for output in outputs.iter_mut() {
                         output.preset(preset, part.header.lost, moment.limit);
                     }
-                    let seen = Seen {
-                        inputs,
-                        pacing: Some((pacing, &part.header, part.payload)),
+                    let seen = Inputs {
+                        ports: inputs,
+                        pacing: Some((
+                            pacing,
+                            Block {
+                                header: &part.header,
+                                payload: part.payload,
+                                stream_type: &inputs[pacing].stream_type,
+                            },
+                        )),
+                        beside,
                     };
                     next = call(stage, &seen, outputs, memory, &moment, now_ns);
                 }
@@ -258,6 +288,7 @@ impl<S: Stage> Turns<S> {
                     outputs,
                     memory,
                     accounts,
+                    beside,
                     ..
                 } = &mut *self;
                 if !accounts.started {
@@ -272,17 +303,12 @@ impl<S: Stage> Turns<S> {
                 for output in outputs.iter_mut() {
                     output.preset(preset, 0, moment.limit);
                 }
-                next = call(
-                    stage,
-                    &Seen {
-                        inputs,
-                        pacing: None,
-                    },
-                    outputs,
-                    memory,
-                    &moment,
-                    now_ns,
-                );
+                let seen = Inputs {
+                    ports: inputs,
+                    pacing: None,
+                    beside,
+                };
+                next = call(stage, &seen, outputs, memory, &moment, now_ns);
             }
         }
         if next == Next::Again && self.outputs.iter().all(|o| o.pending() == 0) {
@@ -299,6 +325,7 @@ impl<S: Stage> Turns<S> {
     /// Stamp, publish, flip, release, record.
     fn close(&mut self, moment: &Moment, now_ns: u64, raw: Option<SlotHeader>) {
         let done_ns = os::monotonic_ns();
+        self.done_ns = done_ns;
         let committed_ns = if self.paced { done_ns } else { now_ns };
         let cause = match self.pacing {
             Some(pacing) if !self.source => self.inputs[pacing].position() + 1,
@@ -362,6 +389,9 @@ impl<S: Stage> Turns<S> {
         now_ns: u64,
         about: Option<&SlotHeader>,
     ) {
+        let Some(telemetry) = &mut self.telemetry else {
+            return;
+        };
         let mut record = ActivationRecord {
             tick: moment.tick,
             since_ns: match about {
@@ -394,7 +424,7 @@ impl<S: Stage> Turns<S> {
         for (slot, output) in record.produced.iter_mut().zip(&self.outputs) {
             *slot = output.published() as u16;
         }
-        self.telemetry.push(&record);
+        telemetry.push(&record);
     }
 
     /// Rings the bells of everything this activation published or released: last of all, for a reader of higher priority
@@ -406,6 +436,16 @@ impl<S: Stage> Turns<S> {
         for input in &self.inputs {
             input.ring_producer();
         }
+    }
+
+    /// Makes the next slot of every output ready to be written. After the bells, when there is nothing else to do.
+    pub fn warm_outputs(&mut self) {
+        self.outputs.iter_mut().for_each(OutputPort::warm);
+    }
+
+    /// The same for outputs that nobody reads now, so that nobody is disturbed: a stage that spins has the time to wait.
+    pub fn warm_read_outputs(&mut self) {
+        self.outputs.iter_mut().for_each(OutputPort::warm_if_read);
     }
 
     /// The pacing input has ended: the stage publishes what it holds, once. False while an output has no room for it.
@@ -482,6 +522,18 @@ impl<S: Stage> Turns<S> {
             .unwrap_or(crate::abi::end_reason::FINISHED)
     }
 
+    /// When the newest turn that came to something was done, ns.
+    pub fn done_ns(&self) -> u64 {
+        self.done_ns
+    }
+
+    /// The collector has left room for a record.
+    pub fn collector_has_room(&self) -> bool {
+        self.telemetry
+            .as_ref()
+            .is_none_or(TelemetryWriter::has_room)
+    }
+
     /// A stream whose policy is `fault` had no room.
     pub fn faulted(&self) -> bool {
         self.outputs.iter().any(|o| o.faulted)
@@ -490,7 +542,7 @@ impl<S: Stage> Turns<S> {
     /// Touches every page this stage will use.
     pub fn touch(&self) {
         self.memory.touch();
-        self.telemetry.touch();
+        self.telemetry.iter().for_each(TelemetryWriter::touch);
         self.inputs.iter().for_each(InputPort::touch);
         self.outputs.iter().for_each(OutputPort::touch);
     }
@@ -537,68 +589,14 @@ fn stamp_source(header: &mut SlotHeader, moment: &Moment, origin: u32, paced: bo
     };
 }
 
-/// What one call of `process` sees.
-struct Seen<'a> {
-    inputs: &'a [InputPort],
-    /// Port, header and payload of the pacing block as its adapters gave it.
-    pacing: Option<(usize, &'a SlotHeader, &'a [u8])>,
-}
-
 fn call<S: Stage>(
     stage: &mut S,
-    seen: &Seen<'_>,
+    inputs: &Inputs<'_>,
     outputs: &mut [OutputPort],
     memory: &mut StageMemory,
     moment: &Moment,
     now_ns: u64,
 ) -> Next {
-    let mut headers = [SlotHeader::default(); MOST_SEEN];
-    let mut count = 0;
-    for (port, input) in seen.inputs.iter().enumerate() {
-        match seen.pacing {
-            Some((pacing, header, _)) if pacing == port => {
-                headers[count] = *header;
-                count += 1;
-            }
-            _ => {
-                for index in 0..input.chosen().min(MOST_SEEN - count) {
-                    headers[count] = input.block(index).map_or(SlotHeader::default(), |(h, _)| h);
-                    count += 1;
-                }
-            }
-        }
-    }
-    let mut blocks: [Option<(usize, Block<'_>)>; MOST_SEEN] = [None; MOST_SEEN];
-    let mut at = 0;
-    for (port, input) in seen.inputs.iter().enumerate() {
-        match seen.pacing {
-            Some((pacing, _, payload)) if pacing == port => {
-                blocks[at] = Some((
-                    port,
-                    Block {
-                        header: &headers[at],
-                        payload,
-                        stream_type: &input.stream_type,
-                    },
-                ));
-                at += 1;
-            }
-            _ => {
-                for index in 0..input.chosen().min(MOST_SEEN - at) {
-                    let payload = input.adapted(index);
-                    blocks[at] = Some((
-                        port,
-                        Block {
-                            header: &headers[at],
-                            payload,
-                            stream_type: &input.stream_type,
-                        },
-                    ));
-                    at += 1;
-                }
-            }
-        }
-    }
     let (state, append) = memory.next_state();
     let mut ctx = Ctx {
         tick: moment.tick,
@@ -606,9 +604,5 @@ fn call<S: Stage>(
         epoch: 0,
         state: State::new(state, append),
     };
-    let inputs = Inputs {
-        blocks: &blocks[..count],
-        pacing: seen.pacing.map_or(0, |(pacing, _, _)| pacing),
-    };
-    stage.process(&mut ctx, &inputs, &mut Outputs { ports: outputs })
+    stage.process(&mut ctx, inputs, &mut Outputs { ports: outputs })
 }

@@ -1,7 +1,7 @@
 //! Blocks as a stage sees them: inputs read in place, outputs written in place.
 
 use crate::abi::SlotHeader;
-use crate::runner::OutputPort;
+use crate::runner::{InputPort, OutputPort};
 use ephapse_rtconfig::stream_type::StreamType;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -37,10 +37,21 @@ impl<'a> Block<'a> {
     }
 }
 
+/// A block of an input beside the pacing one: where it is found, and the checked copy of its header.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside {
+    pub port: usize,
+    pub index: usize,
+    pub header: SlotHeader,
+}
+
 /// The blocks of one activation, by port number.
 pub struct Inputs<'a> {
-    pub(crate) blocks: &'a [Option<(usize, Block<'a>)>],
-    pub(crate) pacing: usize,
+    pub(crate) ports: &'a [InputPort],
+    /// Number of the pacing port and its block, behind its adapters.
+    pub(crate) pacing: Option<(usize, Block<'a>)>,
+    /// The blocks of the other ports, port after port and in order.
+    pub(crate) beside: &'a [Beside],
 }
 
 impl<'a> Inputs<'a> {
@@ -49,8 +60,10 @@ impl<'a> Inputs<'a> {
     /// # Panics
     /// In a source, which has no inputs.
     pub fn pacing(&self) -> Block<'a> {
-        self.port(self.pacing)
-            .unwrap_or_else(|| panic!("a stage with inputs always has a pacing block"))
+        match self.pacing {
+            Some((_, block)) => block,
+            None => panic!("a stage with inputs always has a pacing block"),
+        }
     }
 
     /// The newest block of a port, if one is there (a `read = "newest"` port may have none yet).
@@ -60,11 +73,16 @@ impl<'a> Inputs<'a> {
 
     /// The blocks of a port in order: several only for `read = "all"`.
     pub fn all(&self, port: usize) -> impl Iterator<Item = Block<'a>> + '_ {
-        self.blocks
-            .iter()
-            .flatten()
-            .filter(move |(p, _)| *p == port)
-            .map(|(_, block)| *block)
+        let pacing = self.pacing.filter(|(paces, _)| *paces == port);
+        let beside = self.beside.iter().filter(move |b| b.port == port);
+        pacing
+            .into_iter()
+            .map(|(_, block)| block)
+            .chain(beside.map(|b| Block {
+                header: &b.header,
+                payload: self.ports[b.port].adapted(b.index),
+                stream_type: &self.ports[b.port].stream_type,
+            }))
     }
 }
 

@@ -5,6 +5,7 @@ mod registry;
 mod rig;
 mod state;
 
+pub(crate) use block::Beside;
 pub use block::{Block, Inputs, OutBlock, Outputs};
 pub use ephapse_rtconfig::describe::{
     DescribeError as StageError, Described, Helper, HelperDirection, Program, Role,

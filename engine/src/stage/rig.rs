@@ -83,6 +83,19 @@ impl<S: Stage> Rig<S> {
     /// # Errors
     /// The stage's own.
     pub fn new(params: serde_json::Value, inputs: &[StreamType]) -> Result<Self, StageError> {
+        Self::with_telemetry(params, inputs, Some(64))
+    }
+
+    /// The same with so many slots for activation records, or with none written: what a turn costs with and without them
+    /// is measured on it.
+    ///
+    /// # Errors
+    /// The stage's own.
+    pub fn with_telemetry(
+        params: serde_json::Value,
+        inputs: &[StreamType],
+        slots: Option<u64>,
+    ) -> Result<Self, StageError> {
         let described = {
             let params: S::Params = serde_json::from_value(params.clone())
                 .map_err(|e| StageError::parameter("", e.to_string()))?;
@@ -127,12 +140,14 @@ impl<S: Stage> Rig<S> {
             memory::create_anonymous(&duty.plan.described),
         )?;
         let memory = StageMemory::attach(&stage_segment, Access::ReadWrite).map_err(failed)?;
-        let telemetry = opened(
-            "telemetry",
-            segment::TELEMETRY,
-            telemetry::create_anonymous(64),
-        )?;
-        let telemetry = TelemetryWriter::attach(&telemetry).map_err(failed)?;
+        let telemetry = match slots {
+            Some(slots) => {
+                let file = telemetry::create_anonymous(slots);
+                let segment = opened("telemetry", segment::TELEMETRY, file)?;
+                Some(TelemetryWriter::attach(&segment).map_err(failed)?)
+            }
+            None => None,
+        };
         let stage =
             prepare::<S>(&duty).map_err(|e| StageError::resource(S::KIND, e.to_string()))?;
         let turns = Turns::new(stage, &duty, ins, outs, memory, telemetry, false, 1_000_000);
@@ -153,8 +168,17 @@ impl<S: Stage> Rig<S> {
     /// Publishes a block on an input and runs the turns it makes possible.
     ///
     /// # Panics
-    /// If the payload does not fit, or the input is full because the stage did not take what it was given.
+    /// As [`Rig::feed`].
     pub fn push(&mut self, port: usize, header: SlotHeader, payload: &[u8]) -> Next {
+        self.feed(port, header, payload);
+        self.run()
+    }
+
+    /// Publishes a block on an input and runs nothing yet.
+    ///
+    /// # Panics
+    /// If the payload does not fit, or the input is full because the stage did not take what it was given.
+    pub fn feed(&mut self, port: usize, header: SlotHeader, payload: &[u8]) {
         let feed = &mut self.feeds[port];
         assert!(
             feed.room(1) > 0,
@@ -166,7 +190,6 @@ impl<S: Stage> Rig<S> {
         bytes[..payload.len()].copy_from_slice(payload);
         feed.publish(1);
         self.sampled_ns = header.sampled_ns;
-        self.run()
     }
 
     /// Runs all turns that are possible now. For a source without inputs: one.

@@ -129,7 +129,7 @@ with_engine_keys! {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamKeys {
-    /// Slots of the ring: a power of two, 2 to 16777216; default 64.
+    /// Slots of the ring: a power of two, 2 to 16777216; default 128.
     #[serde(default)]
     pub slots: Option<u32>,
     /// When a `hold` seat is full: `wait` for room (default behind stages), `drop_newest` (default behind clock- and

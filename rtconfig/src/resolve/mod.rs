@@ -15,7 +15,7 @@ mod warnings;
 mod wiring;
 mod written;
 
-pub use rings::{bytes_of, ring_bytes};
+pub use rings::{DEFAULT_SLOTS, bytes_of, ring_bytes};
 pub use warnings::warnings;
 
 use crate::describe::Catalogue;

@@ -9,6 +9,7 @@
 use super::crossings::{Crossings, Memory, SpikeBlock};
 use super::median::SpreadMedian;
 use super::noise::{Place, Schedule};
+use crate::vectors::Vectors;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The median absolute value of Gaussian noise is this times its standard deviation (as spike sorters round it).
@@ -34,6 +35,7 @@ pub struct Detector {
     /// Scratch: thresholds of the block in hand.
     thresholds: Vec<f64>,
     median: Option<SpreadMedian>,
+    vectors: Vectors,
 }
 
 #[derive(Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -71,6 +73,7 @@ impl Detector {
             noise,
             thresholds: vec![f64::INFINITY; channels],
             median,
+            vectors: Vectors::widest(),
         }
     }
 
@@ -167,8 +170,14 @@ impl Detector {
                 }
             };
             if parts.head.has_sigma == 1 {
-                self.crossings
-                    .scan(&self.thresholds, &mut parts.memory, frame, now, spikes);
+                self.crossings.scan(
+                    self.vectors,
+                    &self.thresholds,
+                    &mut parts.memory,
+                    frame,
+                    now,
+                    spikes,
+                );
             } else {
                 Crossings::remember(&mut parts.memory, now);
             }

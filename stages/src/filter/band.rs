@@ -68,20 +68,19 @@ const PORTS: Ports = Ports {
     outputs: &["frames"],
 };
 
-/// What both kinds do: the cascade and the way into `f64`.
+/// What both kinds do: the way into `f64`, and the cascade.
 #[derive(Debug)]
-struct Filter {
+pub struct BandFilter {
     numbers: Numbers,
     cascade: Cascade,
 }
 
-impl Filter {
-    fn describe(
-        band: Band,
-        params: &BandParams,
-        inputs: &[(&str, &StreamType)],
-    ) -> Result<Described, StageError> {
-        let input = inputs[0].1;
+impl BandFilter {
+    /// The filter that `params` ask for, for a stream of type `input`.
+    ///
+    /// # Errors
+    /// As at `describe`.
+    pub fn new(band: Band, params: &BandParams, input: &StreamType) -> Result<Self, StageError> {
         let numbers = Numbers::physical("frames", input)?;
         let rate_hz = input.rate.as_f64();
         if rate_hz <= 0.0 {
@@ -89,39 +88,53 @@ impl Filter {
             return Err(StageError::input("frames", why));
         }
         let sections = params.sections(band, rate_hz)?;
+        let cascade = Cascade::new(sections, numbers.channels());
+        Ok(BandFilter { numbers, cascade })
+    }
+
+    /// The cascade.
+    pub fn cascade(&self) -> &Cascade {
+        &self.cascade
+    }
+
+    /// Filters the payload of a block into the start of `out`. `state`: that of the [cascade](Self::cascade).
+    ///
+    /// # Panics
+    /// As [`Numbers::convert`] and [`Cascade::run`].
+    pub fn run(&self, state: &mut [u8], payload: &[u8], out: &mut [f64]) {
+        let frames = self.numbers.convert(payload, out);
+        self.cascade.run(state, frames);
+    }
+
+    fn describe(
+        band: Band,
+        params: &BandParams,
+        inputs: &[(&str, &StreamType)],
+    ) -> Result<Described, StageError> {
+        let input = inputs[0].1;
+        let cascade = BandFilter::new(band, params, input)?.cascade;
+        let (sections, rate_hz) = (cascade.sections(), input.rate.as_f64());
         let mut output = Numbers::physical_type(input);
         if band == Band::Pass {
             // A stored zero is zero again: the filter has removed what does not change.
             output.offset = Vec::new();
         }
-        let centre = centre_hz(&sections, band, params.low_hz.zip(params.high_hz), rate_hz);
+        let centre = centre_hz(sections, band, params.low_hz.zip(params.high_hz), rate_hz);
         Ok(Described {
             outputs: vec![("frames".to_owned(), output)],
-            group_delay_frames: group_delay_frames(&sections, centre, rate_hz),
-            settle_frames: settle_frames(&sections, rate_hz),
-            state_bytes: Cascade::new(sections, numbers.channels()).state_bytes(),
+            group_delay_frames: group_delay_frames(sections, centre, rate_hz),
+            settle_frames: settle_frames(sections, rate_hz),
+            state_bytes: cascade.state_bytes(),
             parts_per_call: 1,
             ..Described::default()
         })
     }
 
-    fn prepare(
-        band: Band,
-        params: &BandParams,
-        inputs: &[(&str, &StreamType)],
-    ) -> Result<Self, StageError> {
-        let input = inputs[0].1;
-        let numbers = Numbers::physical("frames", input)?;
-        let sections = params.sections(band, input.rate.as_f64())?;
-        let cascade = Cascade::new(sections, numbers.channels());
-        Ok(Filter { numbers, cascade })
-    }
-
     fn process(&self, ctx: &mut Ctx<'_>, inputs: &Inputs<'_>, outputs: &mut Outputs<'_>) -> Next {
         let block = inputs.pacing();
         let mut output = outputs.block(0);
-        let frames = self.numbers.convert(block.payload, output.slice::<f64>());
-        self.cascade.run(ctx.state.parts_mut().0, frames);
+        let state = ctx.state.parts_mut().0;
+        self.run(state, block.payload, output.slice::<f64>());
         output.commit(block.len());
         Next::Continue
     }
@@ -131,7 +144,7 @@ macro_rules! band_stage {
     ($name:ident, $band:expr, $kind:literal, $about:literal) => {
         #[doc = concat!("`", $kind, "`: ", $about)]
         #[derive(Debug)]
-        pub struct $name(Filter);
+        pub struct $name(BandFilter);
 
         impl Stage for $name {
             const KIND: &'static str = $kind;
@@ -144,7 +157,7 @@ macro_rules! band_stage {
                 params: &BandParams,
                 inputs: &[(&str, &StreamType)],
             ) -> Result<Described, StageError> {
-                Filter::describe($band, params, inputs)
+                BandFilter::describe($band, params, inputs)
             }
 
             fn prepare(
@@ -152,7 +165,7 @@ macro_rules! band_stage {
                 inputs: &[(&str, &StreamType)],
                 _what: &Described,
             ) -> Result<Self, StageError> {
-                Filter::prepare($band, &params, inputs).map($name)
+                BandFilter::new($band, &params, inputs[0].1).map($name)
             }
 
             fn process(

@@ -5,5 +5,5 @@ pub mod cascade;
 pub mod design;
 mod moving_average;
 
-pub use band::{BandParams, Bandpass, Bandstop};
+pub use band::{BandFilter, BandParams, Bandpass, Bandstop};
 pub use moving_average::{MovingAverage, MovingAverageParams};

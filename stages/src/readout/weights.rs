@@ -57,31 +57,42 @@ impl Weights {
                 "is not {{\"weights\": [[...]], \"bias\": [...], \"labels\": [...]}}: {error}"
             ))
         })?;
-        let outputs = file.weights.len();
+        Weights::new(file.weights, file.bias, file.labels, channels).map_err(wrong)
+    }
+
+    /// One row of weights, one bias and one label per output; without biases zeros, without labels 1, 2, ...
+    ///
+    /// # Errors
+    /// What does not fit the channels or the rows.
+    pub fn new(
+        weights: Vec<Vec<f64>>,
+        bias: Option<Vec<f64>>,
+        labels: Option<Vec<String>>,
+        channels: usize,
+    ) -> Result<Self, String> {
+        let outputs = weights.len();
         if outputs == 0 {
-            return Err(wrong("has no rows of weights".to_owned()));
+            return Err("has no rows of weights".to_owned());
         }
-        for (number, row) in file.weights.iter().enumerate() {
+        for (number, row) in weights.iter().enumerate() {
             if row.len() != channels {
-                return Err(wrong(format!(
+                return Err(format!(
                     "row {number} has {} weights, but input `features` has {channels} channels",
                     row.len()
-                )));
+                ));
             }
         }
-        let bias = file.bias.unwrap_or_else(|| vec![0.0; outputs]);
-        let labels = file
-            .labels
-            .unwrap_or_else(|| (1..=outputs).map(|n| n.to_string()).collect());
+        let bias = bias.unwrap_or_else(|| vec![0.0; outputs]);
+        let labels = labels.unwrap_or_else(|| (1..=outputs).map(|n| n.to_string()).collect());
         for (what, length) in [("bias", bias.len()), ("labels", labels.len())] {
             if length != outputs {
-                return Err(wrong(format!(
+                return Err(format!(
                     "`{what}` has {length} entries for {outputs} rows of weights"
-                )));
+                ));
             }
         }
         Ok(Weights {
-            matrix: file.weights.concat(),
+            matrix: weights.concat(),
             bias,
             labels,
             channels,

@@ -1,5 +1,6 @@
 //! What each command of the command line does.
 
+mod bench;
 mod demo;
 mod graph;
 mod list;
@@ -20,6 +21,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::list(&args),
         Command::Status(args) => session::status(&args),
         Command::Gc => session::gc(),
+        Command::Bench(args) => bench::bench(&args),
+        Command::BenchEnd => bench::end(),
         Command::Helper => {
             ephapse_engine::runner::run_timer_or(&crate::catalogue::helpers())?;
             Ok(ExitCode::SUCCESS)

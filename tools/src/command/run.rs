@@ -80,6 +80,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         let mut launch_options = Options {
             duration: options.duration,
             require_rt: options.require_rt,
+            hold_cpu_latency: !options.let_cpus_halt,
             lean_program: own.with_file_name("ephapse-stage"),
             full_program: (own, vec!["helper".to_owned()]),
             interrupts,
@@ -187,7 +188,8 @@ fn recording_of(plan: &Plan) -> Option<String> {
     Some(path.unwrap_or(&source.kind).to_owned())
 }
 
-fn count_interrupts(interrupts: &Arc<AtomicU32>) -> anyhow::Result<()> {
+/// Ctrl-C is counted from now on.
+pub fn count_interrupts(interrupts: &Arc<AtomicU32>) -> anyhow::Result<()> {
     let counter = interrupts.clone();
     ctrlc::set_handler(move || {
         counter.fetch_add(1, Ordering::Release);

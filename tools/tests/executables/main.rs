@@ -1,5 +1,6 @@
 //! Whole sessions through the real executables, as a user starts them.
 
+mod bench;
 mod broken_graphs;
 mod deaths;
 mod demo;
@@ -9,6 +10,8 @@ mod place;
 mod prove;
 mod recordings;
 mod sessions;
+mod system_calls;
+mod tracer;
 mod turns;
 mod unprivileged;
 mod usage;

@@ -1,7 +1,8 @@
 //! The instrument's proof with a live session.
 
 use super::turns::alone;
-use ephapse_bench::prove::{Live, Programs, ProveOptions, Setup, prove};
+use ephapse_bench::programs::Programs;
+use ephapse_bench::prove::{Live, ProveOptions, Setup, prove};
 use ephapse_engine::stage::Registry;
 use std::path::PathBuf;
 
@@ -25,7 +26,7 @@ fn stalls_put_on_the_timers_cpu_are_found_in_the_report_at_their_length() {
         catalogue: &catalogue,
         cpus: [0, 1],
     };
-    let proof = prove(&ProveOptions::default(), &setup, None);
+    let proof = prove(&ProveOptions::default(), &setup);
     let failed: Vec<_> = proof.checks.iter().filter(|c| !c.held).collect();
     assert!(
         proof.passed(),

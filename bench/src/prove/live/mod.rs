@@ -12,6 +12,7 @@ mod judge;
 use super::proof::Checks;
 use super::read_back;
 use crate::ends::{Class, place};
+use crate::programs::Programs;
 use crate::report::units::duration;
 use ephapse_engine::abi::{PAGE, SessionWords, segment};
 use ephapse_engine::launch::{self, LaunchError, segment_name};
@@ -25,7 +26,7 @@ use ephapse_rtconfig::resolve::{ResolveOptions, resolve};
 use hog::{Away, Hog, Spin, Watcher};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::channel;
@@ -56,15 +57,6 @@ raw = { slots = 64, full = "drop_newest" }
 const MUCH_TOO_LONG_NS: u64 = 500_000_000;
 /// The hog ends the session long before.
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// The executables of a session.
-#[derive(Clone, Debug)]
-pub struct Programs {
-    /// Real-time stages and the timer.
-    pub lean: PathBuf,
-    /// Helpers, with the arguments that make it one.
-    pub full: (PathBuf, Vec<String>),
-}
 
 /// What the live part needs from whoever has it.
 pub struct Setup<'a> {
@@ -220,6 +212,7 @@ fn run(
     interrupts: &Arc<AtomicU32>,
 ) -> Result<Outcome, LaunchError> {
     let mut options = launch::Options {
+        hold_cpu_latency: true,
         duration: Some(LONGEST),
         require_rt: false,
         lean_program: setup.programs.lean.clone(),
@@ -297,6 +290,7 @@ fn found(
 mod tests {
     use super::*;
     use ephapse_engine::stage::Registry;
+    use std::path::PathBuf;
 
     #[test]
     fn without_the_cpu_it_needs_the_live_part_is_not_possible_and_no_failure() {

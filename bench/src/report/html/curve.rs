@@ -1,7 +1,8 @@
 //! The loop by percentile: how long the slowest one in ten, hundred, thousand took.
 
-use super::axis::Axis;
-use super::plot::{self, Frame, INK, P50, PlotError};
+use crate::page::Axis;
+use crate::page::percentiles::{axis, nines};
+use crate::page::plot::{self, Frame, INK, P50, PlotError};
 use crate::report::contract::{CurvePoint, LoopReport};
 use crate::report::units::{duration, thousands};
 use plotters::coord::Shift;
@@ -43,22 +44,6 @@ pub(super) fn figure(measured: &LoopReport) -> String {
     )
 }
 
-/// Nines: 0 is 0 %, 1 is 90 %, 2 is 99 %.
-fn nines(percent: f64, count: u64) -> f64 {
-    // 100 % would lie at infinity; the largest of n values stands for the slowest one in n.
-    let last = (count.max(10) as f64).log10();
-    (-(1.0 - percent / 100.0).max(f64::MIN_POSITIVE).log10()).min(last)
-}
-
-fn nines_label(nines: u32) -> String {
-    match nines {
-        0 => "0 %".to_owned(),
-        1 => "90 %".to_owned(),
-        2 => "99 %".to_owned(),
-        n => format!("99.{} %", "9".repeat(n as usize - 2)),
-    }
-}
-
 fn draw(
     area: &DrawingArea<SVGBackend<'_>, Shift>,
     measured: &LoopReport,
@@ -77,9 +62,7 @@ fn draw(
         .max();
     let y = Axis::latency(lowest.unwrap_or(1), highest.unwrap_or(1));
     let count = f.count.max(measured.hop.uncorrected.count);
-    let last = nines(100.0, count);
-    let marks = (0..=last.floor() as u32).map(|n| (f64::from(n), nines_label(n)));
-    let x = Axis::labelled(last * 1.02, marks.collect());
+    let x = axis(count);
     let frame = Frame {
         x_title: "share of decisions that were not slower (percentile)",
         y_title: "latency",
@@ -100,17 +83,4 @@ fn draw(
     chart.draw_series(LineSeries::new(points.clone(), P50.stroke_width(2)))?;
     chart.draw_series(points.last().map(|end| Circle::new(*end, 4, P50.filled())))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_nine_is_one_step_and_100_percent_stays_on_the_page() {
-        assert!((nines(99.0, 1_000_000) - 2.0).abs() < 1e-9);
-        assert!((nines(99.999, 1_000_000) - 5.0).abs() < 1e-6);
-        assert_eq!(nines(100.0, 1_000), 3.0);
-        assert_eq!([0, 2, 4].map(nines_label), ["0 %", "99 %", "99.99 %"]);
-    }
 }

@@ -1,7 +1,7 @@
 //! The loop's histogram, counts on a logarithmic axis so that the rare slow ones show.
 
-use super::axis::Axis;
-use super::plot::{self, Frame, P50, PlotError};
+use crate::page::Axis;
+use crate::page::plot::{self, Frame, P50, PlotError};
 use crate::report::contract::{Bin, LoopReport};
 use crate::report::units::{duration, thousands};
 use plotters::coord::Shift;

@@ -1,7 +1,7 @@
 //! Every hop as a bar: to its median, its 99th percentile, its maximum.
 
-use super::axis::Axis;
-use super::plot::{self, Frame, MAX, P50, P99, PlotError};
+use crate::page::Axis;
+use crate::page::plot::{self, Frame, MAX, P50, P99, PlotError};
 use crate::report::contract::{HopReport, Report};
 use crate::report::units::duration;
 use crate::report::why::{all_hops, hop_words};

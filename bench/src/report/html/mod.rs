@@ -1,21 +1,15 @@
 //! The report as one page that needs nothing but itself: inline style, inline SVG, no script.
 
-mod axis;
 mod curve;
 mod distribution;
-mod escape;
 mod hop_bars;
 mod over_time;
-mod plot;
 mod tables;
 
 use super::contract::Report;
 use super::units::{duration, to_the_second};
+use crate::page::{STYLE, escaped, push};
 use ephapse_engine::outcome::Verdict;
-use escape::escaped;
-use std::fmt::Write;
-
-const STYLE: &str = include_str!("style.css");
 
 /// Draws the page. `try_next` is what to suggest at the end, best first.
 pub fn html(report: &Report, try_next: &[String]) -> String {
@@ -120,9 +114,4 @@ fn plots(page: &mut String, report: &Report) {
 
 fn section(page: &mut String, title: &str) {
     push(page, format_args!("<h2>{title}</h2>\n"));
-}
-
-fn push(page: &mut String, piece: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    let _ = page.write_fmt(piece);
 }

@@ -1,7 +1,7 @@
 //! The loop second by second.
 
-use super::axis::Axis;
-use super::plot::{self, Frame, MAX, P50, P99, PlotError};
+use crate::page::Axis;
+use crate::page::plot::{self, Frame, MAX, P50, P99, PlotError};
 use crate::report::contract::{Figures, LoopReport, Second};
 use crate::report::units::duration;
 use plotters::coord::Shift;

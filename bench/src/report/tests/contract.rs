@@ -1,5 +1,5 @@
-use super::golden_files::same_as;
 use super::sample_runs::{report, sound, with_loop, without_loop};
+use crate::golden_files::same_as;
 use crate::report::Report;
 use serde_json::Value;
 

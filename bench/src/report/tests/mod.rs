@@ -1,5 +1,5 @@
 mod contract;
-mod golden_files;
+
 mod hdr_files;
 mod page;
 mod sample_runs;

@@ -1,5 +1,5 @@
-use super::golden_files::same_as;
 use super::sample_runs::*;
+use crate::golden_files::same_as;
 use crate::report::text;
 use ephapse_engine::outcome::{BrokenBudget, Fault, HopKind, Outcome};
 

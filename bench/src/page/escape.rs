@@ -1,7 +1,7 @@
 //! Text that stays text in HTML.
 
 /// `text` with everything that HTML could take for markup, in element content or a quoted attribute, replaced.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,6 +1,6 @@
 //! Latency and count axes: linear or logarithmic, with round marks.
 
-use crate::report::contract::Bin;
+use crate::report::Bin;
 use crate::report::units::thousands;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
@@ -10,19 +10,19 @@ const WIDE: u64 = 20;
 
 /// An axis in plot coordinates: the values themselves, or their decimal logarithms.
 #[derive(Clone)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     logarithmic: bool,
     /// Start, in plot coordinates.
-    pub(super) from: f64,
+    pub(crate) from: f64,
     /// End, in plot coordinates.
-    pub(super) to: f64,
+    pub(crate) to: f64,
     /// Marks in plot coordinates, with their labels.
     marks: Vec<(f64, String)>,
 }
 
 impl Axis {
     /// Latencies from `min` to `max` ns; from 0 if the span is narrow.
-    pub(super) fn latency(min: u64, max: u64) -> Self {
+    pub(crate) fn latency(min: u64, max: u64) -> Self {
         let min = min.max(1);
         let max = max.max(min + 1);
         if max / min >= WIDE {
@@ -33,7 +33,7 @@ impl Axis {
     }
 
     /// Latencies over bins: logarithmic if the bins grow.
-    pub(super) fn over_bins(bins: &[Bin]) -> Self {
+    pub(crate) fn over_bins(bins: &[Bin]) -> Self {
         let width = |bin: &Bin| bin.to_ns - bin.from_ns;
         let min = bins.first().map_or(0, |b| b.from_ns);
         let max = bins.last().map_or(1, |b| b.to_ns);
@@ -45,19 +45,19 @@ impl Axis {
     }
 
     /// Counts from 1 to `max`, logarithmic; starts below 1 so that a single value has a height.
-    pub(super) fn counts(max: u64) -> Self {
+    pub(crate) fn counts(max: u64) -> Self {
         let mut axis = Axis::logarithmic(1, max.max(10), thousands);
         axis.from = -0.3;
         axis
     }
 
     /// Seconds from 0 to `end_s`.
-    pub(super) fn seconds(end_s: u64) -> Self {
+    pub(crate) fn seconds(end_s: u64) -> Self {
         Axis::linear(0, end_s.max(1), thousands)
     }
 
     /// Marks with labels of their own.
-    pub(super) fn labelled(to: f64, marks: Vec<(f64, String)>) -> Self {
+    pub(crate) fn labelled(to: f64, marks: Vec<(f64, String)>) -> Self {
         Axis {
             logarithmic: false,
             from: 0.0,
@@ -103,7 +103,7 @@ impl Axis {
     }
 
     /// Plot coordinate of a value; what lies below the axis is put on its start.
-    pub(super) fn at(&self, value: u64) -> f64 {
+    pub(crate) fn at(&self, value: u64) -> f64 {
         let at = if self.logarithmic {
             (value.max(1) as f64).log10()
         } else {
@@ -113,12 +113,12 @@ impl Axis {
     }
 
     /// True if equal ways along it are equal factors.
-    pub(super) fn is_logarithmic(&self) -> bool {
+    pub(crate) fn is_logarithmic(&self) -> bool {
         self.logarithmic
     }
 
     /// The same axis with some room above its end.
-    pub(super) fn with_room(mut self) -> Self {
+    pub(crate) fn with_room(mut self) -> Self {
         self.to += (self.to - self.from) * 0.03;
         self
     }

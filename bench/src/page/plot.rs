@@ -9,34 +9,34 @@ use plotters::coord::cartesian::Cartesian2d;
 use plotters::prelude::*;
 
 /// Width of a plot, in its own units.
-pub(super) const WIDTH: u32 = 900;
+pub(crate) const WIDTH: u32 = 900;
 
 /// Text and axes.
-pub(super) const INK: RGBColor = RGBColor(0x01, 0x01, 0x01);
+pub(crate) const INK: RGBColor = RGBColor(0x01, 0x01, 0x01);
 /// Grid.
-pub(super) const GRID: RGBColor = RGBColor(0x02, 0x02, 0x02);
+pub(crate) const GRID: RGBColor = RGBColor(0x02, 0x02, 0x02);
 /// Median.
-pub(super) const P50: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+pub(crate) const P50: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 /// 99th percentile.
-pub(super) const P99: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
+pub(crate) const P99: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
 /// Maximum.
-pub(super) const MAX: RGBColor = RGBColor(0xcc, 0x41, 0x25);
+pub(crate) const MAX: RGBColor = RGBColor(0xcc, 0x41, 0x25);
 
 /// Why a plot could not be drawn.
-pub(super) type PlotError = Box<dyn std::error::Error>;
+pub(crate) type PlotError = Box<dyn std::error::Error>;
 
 /// The area of a plot that its data go to.
-pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
+pub(crate) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Axis, Axis>>;
 
 /// What stands along the axes, and the room for the labels of the vertical one.
-pub(super) struct Frame {
-    pub(super) x_title: &'static str,
-    pub(super) y_title: &'static str,
-    pub(super) y_labels: u32,
+pub(crate) struct Frame {
+    pub(crate) x_title: &'static str,
+    pub(crate) y_title: &'static str,
+    pub(crate) y_labels: u32,
 }
 
 /// Axes, grid and labels.
-pub(super) fn chart<'a, 'b>(
+pub(crate) fn chart<'a, 'b>(
     area: &'a DrawingArea<SVGBackend<'b>, Shift>,
     (x, y): (&Axis, &Axis),
     frame: &Frame,
@@ -62,7 +62,7 @@ pub(super) fn chart<'a, 'b>(
 }
 
 /// An SVG drawn by `draw`, inside a figure with its title, legend (class and text) and the sentence that says what one sees.
-pub(super) fn figure(
+pub(crate) fn figure(
     title: &str,
     legend: &[(&str, &str)],
     sentence: &str,

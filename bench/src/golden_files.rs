@@ -6,7 +6,7 @@ use std::path::Path;
 const REGENERATE: &str = "EPHAPSE_REGENERATE";
 
 /// Compares `made` with the file at `path` (relative to this crate), or writes it if asked to.
-pub(super) fn same_as(path: &str, made: &str) {
+pub(crate) fn same_as(path: &str, made: &str) {
     let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os(REGENERATE).is_some_and(|v| v == "1") {
         std::fs::write(&full, made).unwrap();
