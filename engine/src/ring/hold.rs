@@ -7,7 +7,7 @@ use super::producer::claim_role;
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
 use crate::shm::{Access, Mapping, Segment, ShmError, Words, copy_relaxed};
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, store_load_fence};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 use zerocopy::IntoBytes;
@@ -163,7 +163,7 @@ impl HoldSeat {
 
     /// Wakes the producer if it sleeps for room. After everything else of an activation.
     pub fn ring_producer(&self) {
-        fence(Ordering::SeqCst); // [W]
+        store_load_fence(); // [W]
         if self.producer.waiting.load(Ordering::Relaxed) != 0 {
             self.bells.room.fetch_add(1, Ordering::Relaxed);
             os::futex_wake_all(&self.bells.room);
@@ -174,7 +174,7 @@ impl HoldSeat {
     pub fn wait(&mut self, beyond: u64, timeout: Duration) {
         let seen = self.bells.data.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // [W]
+        store_load_fence(); // [W]
         self.refresh();
         if self.published.saturating_sub(self.position) <= beyond && self.end().is_none() {
             super::sleep_on(&self.bells.data, seen, timeout);

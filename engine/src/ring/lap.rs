@@ -9,7 +9,7 @@ use super::geometry::{self, SlotLayout};
 use super::producer::claim_role;
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::shm::{Access, Mapping, Segment, ShmError, Words, copy_relaxed};
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, fence, store_load_fence};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 use zerocopy::IntoBytes;
@@ -216,7 +216,7 @@ impl LapSeat {
     pub fn wait(&mut self, timeout: Duration) {
         let seen = self.bells.data.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // [W]
+        store_load_fence(); // [W]
         if self.available() == 0 && self.observer.end().is_none() {
             super::sleep_on(&self.bells.data, seen, timeout);
         }

@@ -6,7 +6,7 @@ use super::{expect_type, room_behind};
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
 use crate::shm::{Access, Mapping, Segment, ShmError, Words};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence, store_load_fence};
 use ephapse_rtconfig::plan::Full;
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
@@ -197,7 +197,7 @@ impl Producer {
     /// Wakes readers that sleep. After everything else of an activation: a reader of higher priority on this CPU runs
     /// before this returns.
     pub fn ring_readers(&self) {
-        fence(Ordering::SeqCst); // [W]
+        store_load_fence(); // [W]
         if self
             .seats
             .iter()
@@ -212,7 +212,7 @@ impl Producer {
     pub fn wait_for_room(&mut self, wanted: u64, timeout: Duration) -> bool {
         let seen = self.bells.room.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
-        fence(Ordering::SeqCst); // [W]
+        store_load_fence(); // [W]
         if self.room(wanted) < wanted {
             super::sleep_on(&self.bells.room, seen, timeout);
         }
