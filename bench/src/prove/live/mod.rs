@@ -290,6 +290,7 @@ fn found(
 mod tests {
     use super::*;
     use ephapse_engine::stage::Registry;
+    use std::path::PathBuf;
 
     #[test]
     fn without_the_cpu_it_needs_the_live_part_is_not_possible_and_no_failure() {
