@@ -314,6 +314,17 @@ mod tests {
     }
 
     #[test]
+    fn a_series_without_a_round_is_left_out_of_the_printed_histogram() {
+        let mut measured = measured();
+        measured.series[0].rounds.clear();
+        let text = super::super::text(&reduce(&measured, circumstances()));
+        assert!(
+            text.contains("ring.b") && !text.contains("ring.a"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_broken_bound_is_named_and_decides_only_when_told_to() {
         let mut measured = measured();
         measured.comparisons[0].bound = Some(Bound::MedianAtMost(1.05));

@@ -127,6 +127,9 @@ fn us_or_dash(ns: Option<u64>) -> String {
 }
 
 fn histogram(out: &mut String, table: &HistogramReport, series: &[&SeriesReport]) {
+    // A series that a threshold has ended before its first round has no column.
+    let has_column = |s: &&SeriesReport| table.series.contains(&s.tag);
+    let series: Vec<&SeriesReport> = series.iter().copied().filter(has_column).collect();
     // A terminal takes so many columns; a group with more contestants is printed in parts.
     for (part, columns) in series.chunks(6).enumerate() {
         let at = part * 6;
@@ -177,7 +180,7 @@ fn histogram(out: &mut String, table: &HistogramReport, series: &[&SeriesReport]
         );
         cells(out, "max:", figure(|s| us_or_dash(s.figures.max_ns)));
     }
-    for series in series {
+    for series in &series {
         incomplete(out, series);
         if let (Some(most_ns), Some(held)) = (series.bound_p50_ns, series.held) {
             line(

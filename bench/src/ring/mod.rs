@@ -53,14 +53,14 @@ pub fn measure(
     if settings.class != Class::Other && !ends.fifo() {
         measured.without_fifo.push(without_fifo("the ring's ends"));
     }
-    for payload in PAYLOADS {
-        measured.append(spinning(&mut ends, payload, settings, run)?);
-    }
-    for payload in PAYLOADS {
-        measured.append(sleeping(&mut ends, payload, settings, run)?);
-    }
-    for payload in PAYLOADS {
-        measured.append(sweep(&mut ends, payload, settings, run)?);
+    type Part = fn(&mut Ends, usize, &Settings, &mut Run) -> anyhow::Result<Measured>;
+    for part in [spinning as Part, sleeping, sweep] {
+        for payload in PAYLOADS {
+            if run.watch.has_ended_it() {
+                return Ok(measured);
+            }
+            measured.append(part(&mut ends, payload, settings, run)?);
+        }
     }
     match peers {
         Some(peers) => measured.append(peers::measure(&mut ends, peers, settings, run)?),
@@ -173,6 +173,9 @@ fn sleeping(
         let contest = Contest::new(vec![ends], lanes, settings, settings.repetitions, SERIES);
         measured.append(contest.run(run, comparisons)?);
         drop(held);
+        if run.watch.has_ended_it() {
+            break;
+        }
     }
     Ok(measured)
 }

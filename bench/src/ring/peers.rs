@@ -74,6 +74,7 @@ impl Peers {
             .map(serde_json::from_str)
             .collect::<Result<Vec<Peer>, _>>()
             .with_context(refused)?;
+        ensure!(!list.is_empty(), refused());
         Ok(Peers {
             program: Program {
                 path,
@@ -113,6 +114,9 @@ pub(super) fn measure(
         }
     }
     for payload in PAYLOADS {
+        if run.watch.has_ended_it() {
+            break;
+        }
         measured.append(contest(own, &mut theirs, peers, payload, settings, run)?);
     }
     Ok(measured)

@@ -68,12 +68,11 @@ fn a_latency_above_the_threshold_exits_2_names_itself_and_runs_the_action() {
     let place = Place::new();
     let arguments = [
         "-T",
-        "0.001us",
+        "1ns",
         "--on-threshold",
         "shell,command=touch hit",
         "--json",
     ];
-    let arguments = arguments.map(|a| if a == "0.001us" { "1ns" } else { a });
     let ended = bench(&place, &with(&SHORT, &arguments)).expect(2);
     let json: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(
