@@ -102,7 +102,7 @@ fn read(text: &str) -> anyhow::Result<Lateness> {
             .values_ns
             .push(max_ns.context("cyclictest printed no maximum")?);
         let others = usize::try_from(overflows - 1).unwrap_or(usize::MAX);
-        let at_least = std::iter::repeat_n(u64::from(HISTOGRAM_NS), others);
+        let at_least = std::iter::repeat_n(HISTOGRAM_NS, others);
         lateness.values_ns.extend(at_least);
     }
     if lateness.values_ns.is_empty() {
