@@ -211,7 +211,7 @@ fn a_clock_paced_source_drops_and_stages_wait() {
     assert_eq!(stream(&plan, "filtered").full, Full::Wait);
     assert_eq!(
         (stream(&plan, "raw").slots, stream(&plan, "raw").spare_seats),
-        (64, 2)
+        (128, 2)
     );
 }
 

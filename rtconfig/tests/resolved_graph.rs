@@ -37,7 +37,7 @@ fn nothing_is_left_to_default_in_the_resolved_graph() {
     for key in [
         "priority = 95",
         "spin_ns = 0",
-        "slots = 64",
+        "slots = 128",
         "spare_seats = 2",
         "read = \"same\"",
         "burst = 8",
