@@ -22,10 +22,13 @@ lint: setup
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-## accept: what takes longer than the test suite may: a minute of blocks, and the tests of real processes ten times over
+## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, and the
+## tests of real processes ten times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
+	$(DEMO) bench prove
+	$(MAKE) test-peers
 	for round in 1 2 3 4 5 6 7 8 9 10; do \
 	    echo "round $$round of 10"; $(CARGO) test --quiet --locked -p ephapse --test executables --test accounts || exit 1; \
 	done

@@ -18,8 +18,9 @@ use ephapse_bench::ring::{self, Peers};
 use ephapse_bench::settings::Settings;
 use ephapse_bench::watch::Watch;
 use ephapse_bench::{Run, dsp, rfc3339, tick, wake};
-use ephapse_engine::os;
+use ephapse_engine::{launch, os};
 use ephapse_rtconfig::host::{self, HostFingerprint};
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         .unwrap_or_else(|| Path::new("out").join(format!("bench-{name}")));
     prepare_folder(&folder)?;
     let settings = settings(args)?;
+    let _alone = alone()?;
     let own = Program {
         path: std::env::current_exe().context("cannot find this program's own path")?,
         args: vec!["bench-end".to_owned()],
@@ -135,6 +137,19 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::from(result.exit_code))
+}
+
+/// Keeps other benchmarks of this user off the host as long as the answer lives: two would measure each other, and their
+/// FIFO ends starve each other.
+fn alone() -> anyhow::Result<File> {
+    let path = launch::runtime_dir()?.join("bench.lock");
+    let file =
+        File::create(&path).with_context(|| format!("{}: cannot be made", path.display()))?;
+    ensure!(
+        os::try_lock(&file),
+        "another `ephapse bench` is measuring on this host: wait for it, for two would measure each other"
+    );
+    Ok(file)
 }
 
 /// `ephapse bench-end`.
