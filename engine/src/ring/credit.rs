@@ -3,6 +3,7 @@
 /// Free slots of a ring of `slots` whose producer stands at `published` and whose slowest reader at `released`.
 ///
 /// A `released` ahead of `published`, or more than a ring behind it, is a fault of that reader and gives no room.
+#[inline]
 pub fn room_behind(published: u64, released: u64, slots: u64) -> u64 {
     match published.checked_sub(released) {
         Some(used) if used <= slots => slots - used,

@@ -99,11 +99,13 @@ impl HoldSeat {
     }
 
     /// Next position to be released.
+    #[inline]
     pub fn position(&self) -> u64 {
         self.position
     }
 
     /// Blocks that can be peeked. A `published` that cannot be (behind this seat, or more than a ring ahead) counts as none.
+    #[inline]
     pub fn available(&mut self) -> u64 {
         if self.published <= self.position {
             self.refresh();
@@ -112,6 +114,7 @@ impl HoldSeat {
     }
 
     /// Looks at `published` again.
+    #[inline]
     pub fn refresh(&mut self) {
         let published = self.producer.published.load(Ordering::Acquire); // [P]
         if published >= self.position && published - self.position <= self.layout.slots {
@@ -120,6 +123,7 @@ impl HoldSeat {
     }
 
     /// The block `ahead` positions beyond the seat's; `None` if it is not there yet. Looks at `published` again if needed.
+    #[inline]
     pub fn peek(&mut self, ahead: u64) -> Option<Peeked<'_>> {
         if ahead >= self.published.saturating_sub(self.position) {
             self.refresh();
@@ -128,6 +132,7 @@ impl HoldSeat {
     }
 
     /// The same among the blocks already known to be there, so that several may be looked at together.
+    #[inline]
     pub fn at(&self, ahead: u64) -> Option<Peeked<'_>> {
         if ahead >= self.published.saturating_sub(self.position) {
             return None;
@@ -156,12 +161,14 @@ impl HoldSeat {
     }
 
     /// Gives `count` blocks back to the producer.
+    #[inline]
     pub fn release(&mut self, count: u64) {
         self.position += count.min(self.published.saturating_sub(self.position));
         self.words.position.store(self.position, Ordering::Release); // [R]
     }
 
     /// Wakes the producer if it sleeps for room. After everything else of an activation.
+    #[inline]
     pub fn ring_producer(&self) {
         store_load_fence(); // [W]
         if self.producer.waiting.load(Ordering::Relaxed) != 0 {

@@ -93,11 +93,13 @@ impl Producer {
     }
 
     /// Next position to be published.
+    #[inline]
     pub fn published(&self) -> u64 {
         self.published
     }
 
     /// Free slots, bounded by the slowest open `hold` seat; looks at the seats only when the cached positions do not suffice.
+    #[inline]
     pub fn room(&mut self, wanted: u64) -> u64 {
         let mut room = self.layout.slots;
         for (seat, seen) in &mut self.holds {
@@ -118,6 +120,7 @@ impl Producer {
     ///
     /// # Panics
     /// If `ahead` is not below the room: the caller has asked for credit first.
+    #[inline]
     pub fn slot(&mut self, ahead: u64) -> (&mut SlotHeader, &mut [u8]) {
         let position = self.published + ahead;
         assert!(
@@ -141,6 +144,7 @@ impl Producer {
     }
 
     /// Makes `count` written slots visible to every seat with one store.
+    #[inline]
     pub fn publish(&mut self, count: u64) {
         if count == 0 {
             return;
@@ -153,11 +157,13 @@ impl Producer {
     }
 
     /// True if every open `hold` seat has released all there is: nobody is reading now.
+    #[inline]
     pub fn all_read(&mut self) -> bool {
         self.room(self.layout.slots) == self.layout.slots
     }
 
     /// True if the next slot has been warmed or claimed.
+    #[inline]
     pub fn is_warm(&self) -> bool {
         self.claimed > self.published
     }
@@ -187,6 +193,7 @@ impl Producer {
 
     /// \[L\] Before the first byte for `position` is written, `published` must have been seen to be at least `position`'s own
     /// ring round: pairs with the lap reader's fence.
+    #[inline]
     fn claim(&mut self, position: u64) {
         if position >= self.claimed {
             fence(Ordering::Release); // [L]
@@ -196,6 +203,7 @@ impl Producer {
 
     /// Wakes readers that sleep. After everything else of an activation: a reader of higher priority on this CPU runs
     /// before this returns.
+    #[inline]
     pub fn ring_readers(&self) {
         store_load_fence(); // [W]
         if self
