@@ -142,9 +142,10 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 /// Keeps other benchmarks of this user off the host as long as the answer lives: two would measure each other, and their
 /// FIFO ends starve each other.
 fn alone() -> anyhow::Result<File> {
-    let path = launch::runtime_dir()?.join("bench.lock");
+    // The folder itself is locked: no file is left behind.
+    let folder = launch::runtime_dir()?;
     let file =
-        File::create(&path).with_context(|| format!("{}: cannot be made", path.display()))?;
+        File::open(&folder).with_context(|| format!("{}: cannot be opened", folder.display()))?;
     ensure!(
         os::try_lock(&file),
         "another `ephapse bench` is measuring on this host: wait for it, for two would measure each other"
