@@ -142,8 +142,12 @@ pub struct RingGeometry {
     pub stream: u32,
     /// Index of the stream's pacing source.
     pub origin: u32,
+    /// 1: the producer never sleeps on the room bell, so readers need not look whether it does.
+    pub sleepless: u32,
     /// Zero.
-    pub reserved: [u64; 4],
+    pub reserved0: u32,
+    /// Zero.
+    pub reserved: [u64; 3],
 }
 
 /// Where the geometry stands.
@@ -257,8 +261,10 @@ pub struct SeatEntry {
     pub stage: [u8; 32],
     /// Its input port.
     pub port: [u8; 16],
+    /// 1: the owner never sleeps on the data bell (a tick wakes it, or it spins), so the producer need not look whether it does.
+    pub sleepless: u32,
     /// Zero.
-    pub reserved: u64,
+    pub reserved: u32,
 }
 
 /// Region (b) of a ring: one page, written by the producer but for `start_time`.

@@ -46,7 +46,7 @@ fn in_code() -> BTreeMap<String, Layout> {
         }
         RingGeometry {
             slots seats spare_seats full slot_stride payload_bytes producer_at seats_at seat_stride bells_at slots_at
-            type_at seat_table_at stream origin reserved
+            type_at seat_table_at stream origin sleepless reserved0 reserved
         }
         TypeBlock {
             kind dtype rank memory_order frames_per_block fields record_bytes reserved0 row_stride rate_numerator
@@ -55,7 +55,7 @@ fn in_code() -> BTreeMap<String, Layout> {
         }
         AxisEntry { length labels name unit labels_at labels_bytes reserved }
         FieldEntry { name dtype count offset reserved unit }
-        SeatEntry { kind spare stage port reserved }
+        SeatEntry { kind spare stage port sleepless reserved }
         ProducerWords { owner start_time published end end_reason end_lost waiting }
         SeatWords { owner start_time closed position joined waiting }
         BellWords { data room }

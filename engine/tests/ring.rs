@@ -26,6 +26,12 @@ fn frames(per_block: u32) -> StreamType {
 }
 
 fn ring(slots: u32, stream_type: &StreamType, seats: &[SeatKind]) -> File {
+    spec(slots, stream_type, seats, false)
+        .create_anonymous()
+        .unwrap()
+}
+
+fn spec(slots: u32, stream_type: &StreamType, seats: &[SeatKind], sleepless: bool) -> RingSpec {
     RingSpec {
         stream_type: stream_type.clone(),
         slots,
@@ -36,14 +42,14 @@ fn ring(slots: u32, stream_type: &StreamType, seats: &[SeatKind]) -> File {
                 kind: *kind,
                 stage: "reader".into(),
                 port: "in".into(),
+                sleepless,
             })
             .collect(),
         spare_seats: 0,
         stream: 0,
         origin: 0,
+        sleepless,
     }
-    .create_anonymous()
-    .unwrap()
 }
 
 fn opened(file: &File) -> Result<Segment, ShmError> {
@@ -558,17 +564,27 @@ fn a_lap_seat_never_gets_a_torn_block_and_accounts_for_every_one() {
 
 #[test]
 fn a_million_numbered_blocks_pass_between_two_threads_in_order_by_futex_waits() {
-    const BLOCKS: u64 = 1_000_000;
+    pass_between_threads(1_000_000, false);
+}
+
+#[test]
+fn ends_declared_sleepless_that_wait_all_the_same_are_not_left_waiting() {
+    pass_between_threads(20_000, true);
+}
+
+fn pass_between_threads(blocks: u64, sleepless: bool) {
     let stream_type = frames(1);
-    let file = ring(64, &stream_type, &[HOLD]);
+    let file = spec(64, &stream_type, &[HOLD], sleepless)
+        .create_anonymous()
+        .unwrap();
     let segment = opened(&file).unwrap();
     let mut producer = Producer::attach(&segment, &stream_type, PRODUCER).unwrap();
     let mut seat = HoldSeat::attach(&segment, 0, &stream_type, READER).unwrap();
     let deadline = Instant::now() + Duration::from_secs(15);
-    let bound = Duration::from_millis(100);
+    let bound = Duration::from_secs(5);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            for number in 0..BLOCKS {
+            for number in 0..blocks {
                 while producer.room(1) == 0 {
                     assert!(Instant::now() < deadline, "no room after {number} blocks");
                     producer.wait_for_room(1, bound);
@@ -593,7 +609,7 @@ fn a_million_numbered_blocks_pass_between_two_threads_in_order_by_futex_waits() 
             seat.ring_producer();
             next += 1;
         }
-        assert_eq!(next, BLOCKS);
+        assert_eq!(next, blocks);
     });
 }
 

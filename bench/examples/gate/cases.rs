@@ -83,10 +83,12 @@ fn ring() -> anyhow::Result<(Producer, HoldSeat)> {
             kind: SeatKind::Hold,
             stage: "gate".into(),
             port: "frames".into(),
+            sleepless: false,
         }],
         spare_seats: 0,
         stream: 0,
         origin: 0,
+        sleepless: false,
     };
     let file = spec.create_anonymous().context("no memory for a ring")?;
     let segment = Segment::from_files("ring", file.try_clone()?, Some(file), segment::RING)?;

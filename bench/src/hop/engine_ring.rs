@@ -26,11 +26,12 @@ pub fn stream_type(payload: usize) -> StreamType {
     StreamType::frames(dtype, frames, channels, Rate::hz(20_000), "count")
 }
 
-/// A ring with one `hold` seat, in memory without a name.
+/// A ring with one `hold` seat, in memory without a name. Ends that spin say so, as the launcher does for stages that spin
+/// or follow the tick.
 ///
 /// # Errors
 /// What the system said.
-pub fn create(payload: usize, slots: u32) -> std::io::Result<File> {
+pub fn create(payload: usize, slots: u32, wait: Wait) -> std::io::Result<File> {
     RingSpec {
         stream_type: stream_type(payload),
         slots,
@@ -39,10 +40,12 @@ pub fn create(payload: usize, slots: u32) -> std::io::Result<File> {
             kind: SeatKind::Hold,
             stage: "receiver".into(),
             port: "frames".into(),
+            sleepless: wait == Wait::Spin,
         }],
         spare_seats: 0,
         stream: 0,
         origin: 0,
+        sleepless: wait == Wait::Spin,
     }
     .create_anonymous()
 }

@@ -44,7 +44,7 @@ fn shape(link: &LinkSpec) -> Shape {
 /// What the system said.
 pub fn memory(link: &LinkSpec) -> std::io::Result<Option<File>> {
     Ok(match link.link.as_str() {
-        ENGINE => Some(engine_ring::create(link.payload, link.slots)?),
+        ENGINE => Some(engine_ring::create(link.payload, link.slots, link.wait)?),
         FLOOR | FLOOR_WARMED | NAKED => Some(shm::anonymous(shape(link).bytes())?),
         PING => Some(shm::anonymous(ping::BYTES)?),
         _ => None,

@@ -25,6 +25,7 @@ pub fn create_ring(waiters: usize) -> std::io::Result<File> {
         kind: SeatKind::Hold,
         stage: format!("waiter {index}"),
         port: "wakes".into(),
+        sleepless: false,
     };
     RingSpec {
         stream_type: stream_type(PAYLOAD),
@@ -34,6 +35,7 @@ pub fn create_ring(waiters: usize) -> std::io::Result<File> {
         spare_seats: 0,
         stream: 0,
         origin: 0,
+        sleepless: false,
     }
     .create_anonymous()
 }

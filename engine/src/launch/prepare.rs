@@ -15,7 +15,7 @@ use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::{Described, Program, Role};
-use ephapse_rtconfig::plan::{Pace, Plan, StagePlan};
+use ephapse_rtconfig::plan::{Full, Pace, Plan, StagePlan, WaitKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -379,11 +379,17 @@ fn ring_spec(plan: &Plan, index: usize) -> RingSpec {
                 kind: seat.kind,
                 stage: plan.stages[seat.stage].name.clone(),
                 port: seat.port.clone(),
+                sleepless: match plan.stages[seat.stage].pace {
+                    Pace::Tick => true,
+                    Pace::Data => plan.stages[seat.stage].wait == WaitKind::Spin,
+                    Pace::Clock | Pace::Device | Pace::None => false,
+                },
             })
             .collect(),
         spare_seats: stream.spare_seats,
         stream: index as u32,
         origin: stream.origin as u32,
+        sleepless: stream.full != Full::Wait || plan.stages[stream.maker].pace == Pace::Tick,
     }
 }
 

@@ -28,6 +28,11 @@ pub struct RingSpec {
     pub stream: u32,
     /// Index of its pacing source.
     pub origin: u32,
+    /// The producer never sleeps for room ([`Producer::wait_for_room`] then only naps): readers need not look whether it
+    /// does, and a release costs no fence.
+    ///
+    /// [`Producer::wait_for_room`]: super::Producer::wait_for_room
+    pub sleepless: bool,
 }
 
 /// One seat of a ring.
@@ -39,6 +44,9 @@ pub struct SeatSpec {
     pub stage: String,
     /// Port.
     pub port: String,
+    /// The owner never sleeps on the data bell, for a tick wakes it or it spins (its `wait` then only naps): the producer
+    /// need not look whether it does, and if this holds for every seat a publication costs no fence.
+    pub sleepless: bool,
 }
 
 impl RingSpec {
@@ -90,7 +98,9 @@ impl RingSpec {
             seat_table_at: SEAT_TABLE_AT as u64,
             stream: self.stream,
             origin: self.origin,
-            reserved: [0; 4],
+            sleepless: self.sleepless.into(),
+            reserved0: 0,
+            reserved: [0; 3],
         };
         (
             geometry,
@@ -108,6 +118,8 @@ impl RingSpec {
         let spare = SeatEntry {
             kind: 2,
             spare: 1,
+            // What joins a running ring looks again by itself: it must not cost every publication a fence.
+            sleepless: 1,
             ..SeatEntry::default()
         };
         let planned = self.seats.iter().map(|seat| SeatEntry {
@@ -118,6 +130,7 @@ impl RingSpec {
             spare: 0,
             stage: text::fixed(&seat.stage),
             port: text::fixed(&seat.port),
+            sleepless: seat.sleepless.into(),
             reserved: 0,
         });
         for (index, entry) in planned

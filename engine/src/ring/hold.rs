@@ -33,6 +33,10 @@ pub struct HoldSeat {
     position: u64,
     /// `published` as last seen: a lower bound.
     published: u64,
+    /// This reader never sleeps on the data bell: nobody would ring it.
+    sleepless: bool,
+    /// The producer never sleeps on the room bell: nobody need ring it.
+    producer_sleepless: bool,
 }
 
 impl HoldSeat {
@@ -48,15 +52,15 @@ impl HoldSeat {
     ) -> Result<Self, ShmError> {
         let attached = geometry::attach(segment)?;
         expect_type(segment, &attached.stream_type, expected)?;
-        match attached.seats.get(index as usize) {
-            Some(seat) if seat.kind == 1 => {}
+        let sleepless = match attached.seats.get(index as usize) {
+            Some(seat) if seat.kind == 1 => seat.sleepless != 0,
             _ => {
                 return Err(ShmError::refused(
                     segment.name(),
                     format!("has no `hold` seat {index}"),
                 ));
             }
-        }
+        };
         let g = &attached.geometry;
         let producer = segment.map(g.producer_at as usize, abi::PAGE, Access::ReadOnly)?;
         let own = segment.map(
@@ -88,6 +92,8 @@ impl HoldSeat {
             producer,
             position,
             published: position,
+            sleepless,
+            producer_sleepless: g.sleepless != 0,
         };
         seat.refresh();
         Ok(seat)
@@ -170,6 +176,9 @@ impl HoldSeat {
     /// Wakes the producer if it sleeps for room. After everything else of an activation.
     #[inline]
     pub fn ring_producer(&self) {
+        if self.producer_sleepless {
+            return;
+        }
         store_load_fence(); // [W]
         if self.producer.waiting.load(Ordering::Relaxed) != 0 {
             self.bells.room.fetch_add(1, Ordering::Relaxed);
@@ -179,6 +188,13 @@ impl HoldSeat {
 
     /// Sleeps until more than `beyond` blocks can be peeked or the stream has ended, at most `timeout`.
     pub fn wait(&mut self, beyond: u64, timeout: Duration) {
+        if self.sleepless {
+            super::nap_until(timeout, || {
+                self.refresh();
+                self.published.saturating_sub(self.position) > beyond || self.end().is_some()
+            });
+            return;
+        }
         let seen = self.bells.data.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
         store_load_fence(); // [W]

@@ -106,6 +106,8 @@ pub struct LapSeat {
     bells: Words<BellWords>,
     position: u64,
     lapped: u64,
+    /// This reader never sleeps on the data bell: nobody would ring it.
+    sleepless: bool,
 }
 
 impl LapSeat {
@@ -121,15 +123,15 @@ impl LapSeat {
     ) -> Result<Self, ShmError> {
         let attached = geometry::attach(segment)?;
         expect_type(segment, &attached.stream_type, expected)?;
-        match attached.seats.get(index as usize) {
-            Some(seat) if seat.kind == 2 => {}
+        let sleepless = match attached.seats.get(index as usize) {
+            Some(seat) if seat.kind == 2 => seat.sleepless != 0,
             _ => {
                 return Err(ShmError::refused(
                     segment.name(),
                     format!("has no `lap` seat {index}"),
                 ));
             }
-        }
+        };
         let g = &attached.geometry;
         let own = segment.map(
             g.seats_at as usize + index as usize * abi::PAGE,
@@ -151,6 +153,7 @@ impl LapSeat {
             bells: bells.words(0),
             position,
             lapped: 0,
+            sleepless,
         })
     }
 
@@ -214,6 +217,12 @@ impl LapSeat {
 
     /// Sleeps until something is published or the stream has ended, at most `timeout`.
     pub fn wait(&mut self, timeout: Duration) {
+        if self.sleepless {
+            super::nap_until(timeout, || {
+                self.available() > 0 || self.observer.end().is_some()
+            });
+            return;
+        }
         let seen = self.bells.data.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
         store_load_fence(); // [W]

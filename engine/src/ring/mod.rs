@@ -31,6 +31,17 @@ pub(crate) fn sleep_on(bell: &AtomicU32, seen: u32, timeout: Duration) {
     crate::os::futex_wait(bell, seen, timeout);
 }
 
+/// How long a sleepless end naps before it looks again.
+const NAP: Duration = Duration::from_micros(100);
+
+/// For ends declared sleepless, which nobody rings: naps until `ready` or `timeout`.
+pub(crate) fn nap_until(timeout: Duration, mut ready: impl FnMut() -> bool) {
+    let until_ns = crate::os::monotonic_ns().saturating_add(timeout.as_nanos() as u64);
+    while !ready() && crate::os::monotonic_ns() < until_ns {
+        std::thread::sleep(NAP);
+    }
+}
+
 /// Refuses a ring whose stream is not of the expected type.
 fn expect_type(
     segment: &Segment,

@@ -21,8 +21,10 @@ pub struct Producer {
     slots: Mapping,
     /// `hold` seats as the producer sees them (read-only), each with the position last seen: a lower bound.
     holds: Vec<(Words<SeatWords>, u64)>,
-    /// All seats' waiting flags.
-    seats: Vec<Words<SeatWords>>,
+    /// The seats whose owners may sleep on the data bell.
+    sleepers: Vec<Words<SeatWords>>,
+    /// This producer never sleeps on the room bell: nobody would ring it.
+    sleepless: bool,
     published: u64,
     /// Slots handed out for writing beyond `published`, so that the lap fence is issued once for each.
     claimed: u64,
@@ -66,7 +68,14 @@ impl Producer {
                 .filter(|(_, s)| s.kind == 1)
                 .map(|(i, _)| (seat_words(i), 0))
                 .collect(),
-            seats: (0..attached.seats.len()).map(seat_words).collect(),
+            sleepers: attached
+                .seats
+                .iter()
+                .enumerate()
+                .filter(|(_, s)| s.sleepless == 0)
+                .map(|(i, _)| seat_words(i))
+                .collect(),
+            sleepless: g.sleepless != 0,
             words,
             bells: bells.words(0),
             slots,
@@ -205,9 +214,12 @@ impl Producer {
     /// before this returns.
     #[inline]
     pub fn ring_readers(&self) {
+        if self.sleepers.is_empty() {
+            return;
+        }
         store_load_fence(); // [W]
         if self
-            .seats
+            .sleepers
             .iter()
             .any(|seat| seat.waiting.load(Ordering::Relaxed) != 0)
         {
@@ -218,6 +230,10 @@ impl Producer {
 
     /// Sleeps until a reader releases something, at most `timeout`. True if `wanted` slots are free.
     pub fn wait_for_room(&mut self, wanted: u64, timeout: Duration) -> bool {
+        if self.sleepless {
+            super::nap_until(timeout, || self.room(wanted) >= wanted);
+            return self.room(wanted) >= wanted;
+        }
         let seen = self.bells.room.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
         store_load_fence(); // [W]

@@ -62,10 +62,12 @@ fn ring(name: &str, stream_type: &StreamType) -> Result<Segment, StageError> {
             kind: SeatKind::Hold,
             stage: "rig".into(),
             port: name.into(),
+            sleepless: false,
         }],
         spare_seats: 0,
         stream: 0,
         origin: 0,
+        sleepless: false,
     };
     opened(name, segment::RING, spec.create_anonymous())
 }
