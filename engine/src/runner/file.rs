@@ -1,5 +1,6 @@
 //! What a process finds in the JSON file named by `EPHAPSE_STAGE`.
 
+use super::ProcessError;
 use ephapse_rtconfig::plan::StagePlan;
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,19 @@ pub struct StageFile {
     pub tick_ns: u64,
     /// What the process is.
     pub duty: Duty,
+}
+
+impl StageFile {
+    /// The file that [`STAGE_VARIABLE`] names.
+    ///
+    /// # Errors
+    /// The variable is not set (this process was not started by a launcher), or the file cannot be read.
+    pub fn read() -> Result<Self, ProcessError> {
+        let path = std::env::var(STAGE_VARIABLE).map_err(|_| ProcessError::NotLaunched)?;
+        let text = std::fs::read_to_string(&path).map_err(|e| e.to_string());
+        text.and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()))
+            .map_err(|why| ProcessError::File { path, why })
+    }
 }
 
 /// What a process is.

@@ -19,6 +19,6 @@ mod turn;
 pub(crate) use input::InputPort;
 pub(crate) use output::OutputPort;
 pub(crate) use pace::{due_before, due_between};
-pub use process::{ProcessError, run_stage, run_timer_or};
+pub use process::{ProcessError, run_prepared, run_stage, run_timer_or};
 pub(crate) use process::{follows, prepare};
 pub(crate) use turn::{Moment, Readiness, Turns, Verdict};

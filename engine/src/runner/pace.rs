@@ -5,7 +5,7 @@ use super::output::SourceClock;
 use super::turn::{Moment, Readiness, Turns, Verdict};
 use crate::abi::{end_reason, stage_state};
 use crate::doorbell::{self, DueTicks, TickWords, Waited};
-use crate::stage::Stage;
+use crate::stage::Prepared;
 use crate::sync::Ordering;
 use crate::{allocation, os, text};
 use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
@@ -19,8 +19,8 @@ const HELPER_BOUND: Duration = Duration::from_millis(10);
 const SPINS: u32 = 4096;
 
 /// The main loop of a stage.
-pub(super) struct Loop<'a, S: Stage> {
-    pub turns: Turns<S>,
+pub(super) struct Loop<'a, P: Prepared> {
+    pub turns: Turns<P>,
     pub session: &'a SessionView,
     pub plan: &'a StagePlan,
     pub lifeline_fd: i32,
@@ -39,9 +39,9 @@ pub(super) struct Loop<'a, S: Stage> {
     ended: bool,
 }
 
-impl<'a, S: Stage> Loop<'a, S> {
+impl<'a, P: Prepared> Loop<'a, P> {
     pub fn new(
-        turns: Turns<S>,
+        turns: Turns<P>,
         session: &'a SessionView,
         plan: &'a StagePlan,
         lifeline_fd: i32,

@@ -11,7 +11,7 @@ use super::turn::Turns;
 use crate::abi::{segment, stage_state};
 use crate::os;
 use crate::shm::{Access, Segment, ShmError};
-use crate::stage::{Runnable, Stage};
+use crate::stage::{Prepared, Runnable, Stage};
 use crate::sync::Ordering;
 use crate::timer::Timer;
 use ephapse_rtconfig::plan::{Pace, Policy, WaitKind};
@@ -53,13 +53,7 @@ pub enum ProcessError {
 /// # Errors
 /// Says what kept the process from starting; the same line is left in its segment for the launcher.
 pub fn run_timer_or(runnables: &[Runnable]) -> Result<(), ProcessError> {
-    let path = std::env::var(STAGE_VARIABLE).map_err(|_| ProcessError::NotLaunched)?;
-    let bad = |why: String| ProcessError::File {
-        path: path.clone(),
-        why,
-    };
-    let text = std::fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
-    let file: StageFile = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
+    let file = StageFile::read()?;
     os::block_pacing_signal();
     match &file.duty {
         Duty::Timer(duty) => run_timer(&file, duty),
@@ -133,6 +127,19 @@ fn run_timer(file: &StageFile, duty: &TimerDuty) -> Result<(), ProcessError> {
 /// # Errors
 /// Whatever kept it from starting.
 pub fn run_stage<S: Stage>(file: &StageFile, duty: &StageDuty) -> Result<(), ProcessError> {
+    run_prepared(file, duty, prepare::<S>)
+}
+
+/// Runs what `prepare` makes in this process, until the session ends. The pacing signal must be blocked in every thread:
+/// the launcher blocks it before it starts a process, and threads inherit that.
+///
+/// # Errors
+/// Whatever kept it from starting; the same line is left in its segment for the launcher.
+pub fn run_prepared<P: Prepared>(
+    file: &StageFile,
+    duty: &StageDuty,
+    prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
+) -> Result<(), ProcessError> {
     let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
     let own = Segment::open(&file.stage_segment, segment::STAGE, Access::ReadWrite)?;
     let session = SessionView::attach(&session, Access::ReadOnly)?;
@@ -142,7 +149,7 @@ pub fn run_stage<S: Stage>(file: &StageFile, duty: &StageDuty) -> Result<(), Pro
     let words = own
         .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
         .words::<crate::abi::StageWords>(0);
-    match begin::<S>(file, duty, memory) {
+    match begin(file, duty, memory, prepare) {
         Ok(turns) => {
             let plan = &duty.plan;
             place(
@@ -185,11 +192,12 @@ pub fn run_stage<S: Stage>(file: &StageFile, duty: &StageDuty) -> Result<(), Pro
 }
 
 /// Attaches, compares types, prepares the stage.
-fn begin<S: Stage>(
+fn begin<P: Prepared>(
     file: &StageFile,
     duty: &StageDuty,
     memory: StageMemory,
-) -> Result<Turns<S>, ProcessError> {
+    prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
+) -> Result<Turns<P>, ProcessError> {
     let owner = owner(file);
     let plan = &duty.plan;
     let inputs: Vec<InputPort> = duty
@@ -213,7 +221,7 @@ fn begin<S: Stage>(
         .words
         .state
         .store(stage_state::ATTACHED, Ordering::Release);
-    let stage = prepare::<S>(duty)?;
+    let stage = prepare(duty)?;
     Ok(Turns::new(
         stage,
         duty,

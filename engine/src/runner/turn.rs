@@ -8,12 +8,12 @@ use super::telemetry::TelemetryWriter;
 use crate::abi::{ActivationRecord, SlotHeader, flag};
 use crate::adapt::breaks;
 use crate::os;
-use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Stage, State};
+use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Prepared, State};
 use crate::sync::Ordering;
 
 /// A stage between its rings.
-pub(crate) struct Turns<S: Stage> {
-    stage: S,
+pub(crate) struct Turns<P: Prepared> {
+    stage: P,
     pub inputs: Vec<InputPort>,
     pacing: Option<usize>,
     pub outputs: Vec<OutputPort>,
@@ -87,13 +87,13 @@ pub(crate) enum Verdict {
     Stop(&'static str),
 }
 
-impl<S: Stage> Turns<S> {
+impl<P: Prepared> Turns<P> {
     #[allow(
         clippy::too_many_arguments,
         reason = "one constructor, called from two places"
     )]
     pub fn new(
-        stage: S,
+        stage: P,
         duty: &StageDuty,
         inputs: Vec<InputPort>,
         outputs: Vec<OutputPort>,
@@ -117,7 +117,7 @@ impl<S: Stage> Turns<S> {
         beside.clear();
         let mut turns = Turns {
             stage,
-            source: S::ROLE == crate::stage::Role::Acquire,
+            source: duty.plan.role == crate::stage::Role::Acquire,
             inputs,
             pacing,
             outputs,
@@ -589,8 +589,8 @@ fn stamp_source(header: &mut SlotHeader, moment: &Moment, origin: u32, paced: bo
     };
 }
 
-fn call<S: Stage>(
-    stage: &mut S,
+fn call<P: Prepared>(
+    stage: &mut P,
     inputs: &Inputs<'_>,
     outputs: &mut [OutputPort],
     memory: &mut StageMemory,

@@ -1,6 +1,8 @@
 //! What a stage is: one process, one trait.
 
 mod block;
+mod prepared;
+mod program;
 mod registry;
 mod rig;
 mod state;
@@ -10,6 +12,8 @@ pub use block::{Block, Inputs, OutBlock, Outputs};
 pub use ephapse_rtconfig::describe::{
     DescribeError as StageError, Described, Helper, HelperDirection, Program, Role,
 };
+pub use prepared::Prepared;
+pub use program::{Answer, DESCRIBE, Input, Question, answer, run};
 pub use registry::{Describable, Registry, Runnable};
 pub use rig::{Rig, Taken};
 pub use state::State;
