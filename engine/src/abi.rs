@@ -497,7 +497,9 @@ pub struct StageWords {
     pub over_budget: AtomicU64,
     /// The longest of them, ns.
     pub worst_ns: AtomicU64,
-    pad2: [u64; 4],
+    /// Parameter epoch in use.
+    pub epoch: AtomicU64,
+    pad2: [u64; 3],
     /// One line, zero-padded UTF-8, written before `state` or `asks_stop`: why it failed or asks.
     pub reason: [AtomicU64; 64],
     /// One line: why it does not run in real time.
@@ -511,7 +513,12 @@ pub struct StageOrders {
     pub start_time: AtomicU64,
     /// Generation: how often the process was started.
     pub generation: AtomicU64,
-    pad0: [u64; 14],
+    /// Parameter epoch; copy `epoch & 1` of the parameters holds. Release, after the copy; the stage Acquire.
+    pub epoch: AtomicU64,
+    /// One more than the position, on the pacing input, of a block that killed the process twice and is to be passed over;
+    /// 0: none.
+    pub poison: AtomicU64,
+    pad0: [u64; 12],
 }
 
 /// Geometry of a stage segment, 128 bytes at 128.
@@ -566,7 +573,7 @@ pub struct Bank {
     pub settle_left: AtomicU64,
     /// Bytes of the append-only state that count.
     pub append_used: AtomicU64,
-    /// 1 once `reset` has written the first state.
+    /// Bits: 1 `reset` has written the first state; 2 the inputs have ended and `finish` has published what was held.
     pub started: AtomicU64,
     /// Activations.
     pub activations: AtomicU64,

@@ -18,6 +18,8 @@ pub struct Outcome {
     pub ended_by: String,
     /// Faults in order of their time; the first is the cause. Empty if the run was sound.
     pub faults: Vec<Fault>,
+    /// Deaths after which the process was started again, in order of their time: no faults, for the accounts still hold.
+    pub restarts: Vec<Fault>,
     /// Did everything that should run in real time do so?
     pub rt: RtState,
     /// Tick accounts, timer first.

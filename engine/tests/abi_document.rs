@@ -67,9 +67,9 @@ fn in_code() -> BTreeMap<String, Layout> {
         TimerWords { tick tick_ns }
         StageWords {
             owner state asks_stop heartbeat_ns flip policy priority cpu locked_bytes allocations minor_faults
-            major_faults voluntary involuntary spurious over_budget worst_ns reason rt_why
+            major_faults voluntary involuntary spurious over_budget worst_ns epoch reason rt_why
         }
-        StageOrders { start_time generation }
+        StageOrders { start_time generation epoch poison }
         StageGeometry {
             words_at orders_at params_at params_bytes banks_at bank_stride state_bytes append_at append_bytes
             layout_hash reserved

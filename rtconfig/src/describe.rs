@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 pub struct Described {
     /// Output port and the type of its stream, in the order of the stage's ports.
     pub outputs: Vec<(String, StreamType)>,
-    /// Bytes of state that must survive a restart; held in two flipped copies. 0: the stage starts from RESET.
+    /// Bytes of state that must survive a restart; held in two flipped copies. 0: the stage starts from RESET, unless it is
+    /// `memoryless`.
     #[serde(default)]
     pub state_bytes: usize,
+    /// What a call makes follows from its blocks alone: without a state block, too, a restart changes nothing.
+    #[serde(default)]
+    pub memoryless: bool,
     /// Bytes of append-only state (calibration buffers), held once.
     #[serde(default)]
     pub append_bytes: usize,

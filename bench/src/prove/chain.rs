@@ -116,6 +116,7 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         duration_ns: END_NS - START_NS,
         ended_by: "finished".to_owned(),
         faults: Vec::new(),
+        restarts: Vec::new(),
         rt: RtState {
             active: false,
             why: "the script of a session that never ran".to_owned(),

@@ -28,6 +28,8 @@ pub struct Report {
     pub ended_by: String,
     /// Faults in order of their time; the first is the cause.
     pub faults: Vec<FaultReport>,
+    /// Deaths after which the process was started again, in order of their time.
+    pub restarts: Vec<FaultReport>,
     /// Name of the session.
     pub session: String,
     /// Name of the recording that was played; null if none was.

@@ -16,6 +16,7 @@ impl Report {
             exit_code: verdict.exit_code(),
             ended_by: outcome.ended_by.clone(),
             faults: outcome.faults.iter().map(FaultReport::from).collect(),
+            restarts: outcome.restarts.iter().map(FaultReport::from).collect(),
             session: outcome.plan.session.clone(),
             recording,
             experiment: outcome.plan.experiment.clone(),

@@ -75,6 +75,7 @@ impl<F: FileFormat> Stage for Pacer<F> {
         Ok(Described {
             outputs: vec![("frames".to_owned(), stream_type.clone())],
             parts_per_call: 1,
+            memoryless: true,
             helpers: vec![Helper {
                 kind: F::READER.to_owned(),
                 direction: HelperDirection::Feeds,

@@ -50,6 +50,7 @@ impl Stage for Log {
         Ok(Described {
             outputs: vec![("log".to_owned(), stream_type.clone())],
             parts_per_call: 1,
+            memoryless: true,
             helpers: vec![Helper {
                 kind: LogWriter::KIND.to_owned(),
                 direction: HelperDirection::Drains,

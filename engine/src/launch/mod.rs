@@ -10,6 +10,7 @@ mod collect;
 mod events;
 mod place;
 mod prepare;
+mod restart;
 mod run;
 mod session_file;
 mod supervise;

@@ -21,6 +21,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+/// Where the launcher's page of a stage segment stands.
+pub(super) const ORDERS_AT: usize = 2 * PAGE;
+
 /// One process of the session.
 pub struct Process {
     /// `timer` or the stage.
@@ -32,8 +35,19 @@ pub struct Process {
     pub(super) child: Child,
     pub(super) errors: PathBuf,
     pub(super) exited: Option<String>,
-    _segment: Owned,
+    /// What it is started from, each time.
+    pub(super) started_from: StartedFrom,
+    pub(super) segment: Owned,
     _records: Owned,
+}
+
+/// What a process is started from.
+pub(super) struct StartedFrom {
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// Its stage file, with the generation of the process that runs now.
+    pub file: StageFile,
+    pub path: PathBuf,
 }
 
 /// The session's shared memory and processes.
@@ -50,7 +64,7 @@ pub struct Processes {
     pub(super) lock: SessionLock,
     /// Gone with the launcher, however it goes: whoever still runs sees it.
     _lifeline: OwnedFd,
-    lifeline_read: OwnedFd,
+    pub(super) lifeline_read: OwnedFd,
 }
 
 fn random_id() -> [u8; 16] {
@@ -190,18 +204,22 @@ impl Processes {
             )?;
             self.list.rotate_right(1);
         }
+        self.write_record()
+    }
+
+    /// Writes into the session file who belongs to the session now.
+    pub(super) fn write_record(&mut self) -> Result<(), LaunchError> {
         let mut processes = vec![ProcessRecord::of("launcher", std::process::id())];
         processes.extend(
             self.list
                 .iter()
                 .map(|p| ProcessRecord::of(&p.name, p.child.id())),
         );
-        let streams = plan.streams.iter().map(|s| s.name.clone()).collect();
         let record = SessionRecord {
-            session: plan.session.clone(),
+            session: self.plan.session.clone(),
             processes,
-            streams,
-            graph: plan.graph_path.clone(),
+            streams: self.plan.streams.iter().map(|s| s.name.clone()).collect(),
+            graph: self.plan.graph_path.clone(),
         };
         self.lock.write(&record)
     }
@@ -227,7 +245,7 @@ impl Processes {
         let stage_segment = segment_name(&self.plan.session, &format!("stage.{who}"));
         let telemetry_segment = segment_name(&self.plan.session, &format!("telemetry.{who}"));
         let own = memory::create(&stage_segment, described, params, header)?;
-        own.words::<StageOrders>(2 * PAGE)
+        own.words::<StageOrders>(ORDERS_AT)
             .generation
             .store(1, Ordering::Relaxed);
         let memory = StageMemory::attach(
@@ -251,30 +269,18 @@ impl Processes {
         };
         let path = self.lock.folder().join(format!("{who}.json"));
         let errors = self.lock.folder().join(format!("{who}.stderr"));
-        let text = serde_json::to_vec(&file).map_err(|e| LaunchError::File {
-            path: path.clone(),
-            why: e.to_string(),
-        })?;
-        std::fs::write(&path, text).map_err(|e| LaunchError::File {
-            path: path.clone(),
-            why: e.to_string(),
-        })?;
+        let _ = std::fs::remove_file(&errors);
         let (program, arguments) = match program {
             Program::Lean => (&options.lean_program, &[][..]),
             Program::Full => (&options.full_program.0, &options.full_program.1[..]),
         };
-        let child = spawn(
-            program,
-            arguments,
-            &path,
-            &errors,
-            self.lifeline_read.as_raw_fd(),
-        )
-        .map_err(|source| LaunchError::Spawn {
-            who: who.to_owned(),
+        let started_from = StartedFrom {
             program: program.clone(),
-            source,
-        })?;
+            arguments: arguments.to_vec(),
+            file,
+            path,
+        };
+        let child = spawn(who, &started_from, &errors, &self.lifeline_read)?;
         self.list.push(Process {
             name: who.to_owned(),
             stage,
@@ -282,7 +288,8 @@ impl Processes {
             child,
             errors,
             exited: None,
-            _segment: own,
+            started_from,
+            segment: own,
             _records: records,
         });
         Ok(())
@@ -333,23 +340,40 @@ impl Process {
     }
 }
 
-fn spawn(
-    program: &Path,
-    arguments: &[String],
-    file: &Path,
+/// Writes the stage file and starts the process; what it writes to stderr is added to `errors`.
+pub(super) fn spawn(
+    who: &str,
+    from: &StartedFrom,
     errors: &Path,
-    lifeline: i32,
-) -> std::io::Result<Child> {
-    let stderr = std::fs::File::create(errors)?;
-    let mut command = Command::new(program);
+    lifeline: &OwnedFd,
+) -> Result<Child, LaunchError> {
+    let refused = |why: String| LaunchError::File {
+        path: from.path.clone(),
+        why,
+    };
+    let text = serde_json::to_vec(&from.file).map_err(|e| refused(e.to_string()))?;
+    std::fs::write(&from.path, text).map_err(|e| refused(e.to_string()))?;
+    let stderr = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(errors)
+        .map_err(|e| LaunchError::File {
+            path: errors.to_owned(),
+            why: e.to_string(),
+        })?;
+    let mut command = Command::new(&from.program);
     command
-        .args(arguments)
-        .env(STAGE_VARIABLE, file)
+        .args(&from.arguments)
+        .env(STAGE_VARIABLE, &from.path)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr);
-    hook(&mut command, lifeline);
-    command.spawn()
+    hook(&mut command, lifeline.as_raw_fd());
+    command.spawn().map_err(|source| LaunchError::Spawn {
+        who: who.to_owned(),
+        program: from.program.clone(),
+        source,
+    })
 }
 
 /// What happens between fork and exec: own process group, pacing signal blocked, lifeline kept, death with the launcher.

@@ -3,6 +3,7 @@
 use super::account;
 use super::collect::{Collector, LoopNow};
 use super::prepare::{Process, Processes};
+use super::restart::{Deaths, Verdict};
 use super::supervise::{Death, Supervisor};
 use super::witness::Witnesses;
 use super::{LaunchError, Options};
@@ -10,8 +11,9 @@ use crate::abi::{OPEN, session_state, stage_state};
 use crate::os::{self, PidFd};
 use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
 use crate::sync::Ordering;
-use ephapse_rtconfig::plan::{Plan, Policy};
+use ephapse_rtconfig::plan::{OnDeath, Plan, Policy};
 use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 /// From spawn to ready.
@@ -67,7 +69,7 @@ pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchE
         processes.kill_all();
         return Err(error);
     }
-    Ok(Run::new(processes, collector).go(options))
+    Ok(Run::new(processes, collector)?.go(options))
 }
 
 fn state_name(process: &Process) -> &'static str {
@@ -175,6 +177,8 @@ struct Run {
     started_realtime_ns: u64,
     faults: Vec<Fault>,
     died: Vec<bool>,
+    deaths: Vec<Deaths>,
+    restarts: Vec<Fault>,
     asked: Vec<bool>,
     ended_by: Option<String>,
     ties: Vec<Tie>,
@@ -182,22 +186,30 @@ struct Run {
 }
 
 impl Run {
-    fn new(processes: Processes, collector: Collector) -> Self {
+    fn new(processes: Processes, collector: Collector) -> Result<Self, LaunchError> {
         let count = processes.list.len();
-        let fds = processes
-            .list
-            .iter()
-            .filter_map(|p| PidFd::open(p.child.id()).ok())
+        let watched = processes.list.iter().enumerate();
+        let fds = watched
+            .filter_map(|(index, p)| Some((index, PidFd::open(p.child.id()).ok()?)))
             .collect();
+        for index in 0..count {
+            processes.note_start_time(index);
+        }
+        let supervisor = Supervisor::start(fds).map_err(|e| LaunchError::File {
+            path: "supervisor's pipe".into(),
+            why: e.to_string(),
+        })?;
         let why = why_no_real_time(&processes);
         // Only a paced run can be stalled: logical time does not pass by itself.
         let cpus: BTreeSet<u32> = match processes.plan.timer {
             Some(_) => processes.plan.stages.iter().filter_map(|s| s.cpu).collect(),
             None => BTreeSet::new(),
         };
-        Run {
+        Ok(Run {
             witnesses: Witnesses::start(cpus),
-            supervisor: Some(Supervisor::start(fds)),
+            supervisor: Some(supervisor),
+            deaths: vec![Deaths::default(); count],
+            restarts: Vec::new(),
             processes,
             collector,
             start_ns: 0,
@@ -211,7 +223,7 @@ impl Run {
                 active: why.is_empty(),
                 why,
             },
-        }
+        })
     }
 
     fn set_state(&mut self, state: u64) {
@@ -336,36 +348,99 @@ impl Run {
         });
     }
 
-    /// A process has ended: well, if it had said so; otherwise the session stops, stimulation first (its streams end).
+    /// A process has ended: well, if it had said so; otherwise its policy decides what becomes of it.
     fn note_death(&mut self, death: Death, stop: &mut u64) {
         let index = death.process;
         let process = &mut self.processes.list[index];
-        let status = process
-            .child
-            .wait()
-            .map_or_else(|e| e.to_string(), |s| s.to_string());
+        let status = process.child.wait();
+        // Whoever was killed by somebody else is not to blame, and neither is the block it had in hand.
+        let own_fault = status
+            .as_ref()
+            .is_ok_and(|s| !matches!(s.signal(), Some(libc::SIGKILL | libc::SIGTERM)));
+        let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         process.exited = Some(status.clone());
         let (who, stage) = (process.name.clone(), process.stage);
         if process.words().state.load(Ordering::Acquire) == stage_state::DONE {
             return;
         }
-        self.died[index] = true;
         let said = self.processes.list[index].reason();
         let what = if said.is_empty() {
             format!("died ({status})")
         } else {
             format!("died ({status}): {said}")
         };
+        let policy = stage.map_or(OnDeath::Stop, |s| self.processes.plan.stages[s].on_death);
+        if policy == OnDeath::Restart && *stop < 2 {
+            match self.start_again(index, own_fault, death.at_ns, &what) {
+                Ok(()) => return,
+                Err(why) => self.fault(&who, &why),
+            }
+        }
+        self.died[index] = true;
         self.fault_at(death.at_ns, &who, &what);
-        self.ended_by.get_or_insert(format!("{who} {what}"));
         match stage {
             Some(stage) => {
                 account::bury(&self.processes, stage);
-                self.order_stop(stop, 1);
+                if policy != OnDeath::Isolate {
+                    self.ended_by.get_or_insert(format!("{who} {what}"));
+                    self.order_stop(stop, 1);
+                }
             }
             // Without a timer nobody is rung and nothing drains.
-            None => self.order_stop(stop, 2),
+            None => {
+                self.ended_by.get_or_insert(format!("{who} {what}"));
+                self.order_stop(stop, 2);
+            }
         }
+    }
+
+    /// Starts a dead process again. The error says why that was given up.
+    fn start_again(
+        &mut self,
+        index: usize,
+        own_fault: bool,
+        at_ns: u64,
+        what: &str,
+    ) -> Result<(), String> {
+        let process = &self.processes.list[index];
+        let pacing = process
+            .stage
+            .and_then(|s| self.processes.plan.stages[s].pacing);
+        let bank = process.memory.bank();
+        let position = pacing.map(|p| bank.inputs[p].position.load(Ordering::Relaxed));
+        let flip = process.words().flip.load(Ordering::Acquire);
+        let who = process.name.clone();
+        let poison = match self.deaths[index].judge(flip, position, own_fault) {
+            Verdict::Restart => None,
+            Verdict::PassOver(position) => Some(position),
+            Verdict::GiveUp => {
+                return Err("dies again and again without finishing one activation".to_owned());
+            }
+        };
+        let fd = self
+            .processes
+            .restart(index, poison)
+            .map_err(|e| format!("cannot be started again: {e}"))?;
+        if let Some(supervisor) = &mut self.supervisor {
+            supervisor.watch(index, fd);
+        }
+        let tick = self.processes.tick();
+        let what = match poison {
+            None => format!("{what}; started again"),
+            Some(position) => {
+                format!(
+                    "{what}; started again behind block {position}, which killed it twice (poison)"
+                )
+            }
+        };
+        self.processes.events.say(tick, &who, &what);
+        self.restarts.push(Fault {
+            at_ns: at_ns as i64 - self.start_ns as i64,
+            tick,
+            who,
+            what,
+        });
+        Ok(())
     }
 
     fn who_holds(&self) -> String {
@@ -519,6 +594,7 @@ impl Run {
             duration_ns: end_ns.saturating_sub(self.start_ns),
             ended_by: self.ended_by.unwrap_or_default(),
             faults: self.faults,
+            restarts: self.restarts,
             rt: self.rt,
             ticks,
             rings: account::rings(processes),

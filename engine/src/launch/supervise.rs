@@ -1,6 +1,9 @@
 //! The supervisor: a FIFO thread blocked in `poll` on every process's descriptor. It touches no disk, terminal or socket.
 
 use crate::os::{self, PidFd};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -24,13 +27,21 @@ pub(super) struct Death {
 /// The running thread. Dropped, it ends within a tenth of a second.
 pub(super) struct Supervisor {
     deaths: mpsc::Receiver<Death>,
+    /// Processes to watch from now on; a byte in the pipe says that there are some.
+    more: mpsc::Sender<(usize, PidFd)>,
+    wake: File,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Supervisor {
-    pub fn start(processes: Vec<PidFd>) -> Self {
+    /// # Errors
+    /// If the system gives no pipe.
+    pub fn start(processes: Vec<(usize, PidFd)>) -> std::io::Result<Self> {
         let (send, deaths) = mpsc::channel();
+        let (more, joining) = mpsc::channel();
+        let (woken, wake) = os::pipe()?;
+        let mut woken = File::from(woken);
         let over = Arc::new(AtomicBool::new(false));
         let flag = over.clone();
         let thread = std::thread::spawn(move || {
@@ -42,12 +53,14 @@ impl Supervisor {
                     ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
                 );
             }
-            let mut living: Vec<(usize, PidFd)> = processes.into_iter().enumerate().collect();
-            while !flag.load(Ordering::Acquire) && !living.is_empty() {
-                let fds: Vec<i32> = living.iter().map(|(_, fd)| fd.raw()).collect();
+            let mut living = processes;
+            while !flag.load(Ordering::Acquire) {
+                let own = std::iter::once(woken.as_raw_fd());
+                let fds: Vec<i32> = own.chain(living.iter().map(|(_, fd)| fd.raw())).collect();
                 let dead = os::poll_in(&fds, Duration::from_millis(100));
                 let at_ns = os::monotonic_ns();
                 let mut dead = dead.into_iter();
+                let joined = dead.next().unwrap_or(false);
                 living.retain(|(process, _)| {
                     let died = dead.next().unwrap_or(false);
                     // The receiver outlives this thread.
@@ -59,13 +72,27 @@ impl Supervisor {
                     });
                     !died
                 });
+                if joined {
+                    // One byte per process: what cannot be read now is read at the next turn.
+                    let _ = woken.read(&mut [0]);
+                    living.extend(joining.try_iter());
+                }
             }
         });
-        Supervisor {
+        Ok(Supervisor {
             deaths,
+            more,
+            wake: File::from(wake),
             over,
             thread: Some(thread),
-        }
+        })
+    }
+
+    /// Watches one more process: a successor.
+    pub fn watch(&mut self, process: usize, fd: PidFd) {
+        // The thread lives as long as this, and its pipe with it.
+        let _ = self.more.send((process, fd));
+        let _ = self.wake.write(&[1]);
     }
 
     /// The next death, waiting at most so long for one.

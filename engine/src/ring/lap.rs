@@ -210,6 +210,13 @@ impl LapSeat {
         self.observer.layout.payload_bytes
     }
 
+    /// Stands at `position` again: what a predecessor took after its last account counts as not taken.
+    pub fn resume_at(&mut self, position: u64) {
+        if position < self.position {
+            self.advance(position);
+        }
+    }
+
     fn advance(&mut self, to: u64) {
         self.position = to;
         self.words.position.store(to, Ordering::Release); // [R]

@@ -35,6 +35,8 @@ pub(crate) struct InputPort {
     seen: bool,
     /// Blocks counted as consumed and not yet released.
     releasing: u64,
+    /// One more than the position of a block that is passed over: shown empty, as a gap. 0: none.
+    poison: u64,
     consumed: u64,
     jumped: u64,
     lapped: u64,
@@ -88,6 +90,7 @@ impl InputPort {
             chosen: 0,
             seen: false,
             releasing: 0,
+            poison: 0,
             consumed: 0,
             jumped: 0,
             lapped: 0,
@@ -97,7 +100,18 @@ impl InputPort {
         })
     }
 
-    pub fn load(&mut self, account: &InputAccount) {
+    /// Takes over the account: blocks that a predecessor had dealt with and not yet released are released, and a `lap` seat
+    /// goes back to where the account stands. `poison` is one more than the position of a block to be passed over.
+    pub fn load(&mut self, account: &InputAccount, poison: u64) {
+        let position = get(&account.position);
+        match &mut self.seat {
+            Seat::Hold(seat) => {
+                seat.refresh();
+                seat.release(position.saturating_sub(seat.position()));
+            }
+            Seat::Lap { seat, .. } => seat.resume_at(position),
+        }
+        self.poison = poison;
         self.consumed = get(&account.consumed);
         self.jumped = get(&account.jumped);
         self.lapped = get(&account.lapped);
@@ -181,7 +195,7 @@ impl InputPort {
                     }
                     let peeked = seat.peek(0)?;
                     self.chosen = 1;
-                    return Some(shown(&peeked));
+                    return Some(shown(&peeked, self.poison));
                 }
                 Seat::Lap { seat, buffers } => {
                     if self.read == Read::Newest {
@@ -314,7 +328,14 @@ impl InputPort {
         match &self.seat {
             Seat::Hold(seat) => {
                 let peeked = seat.at(index as u64)?;
-                Some((shown(&peeked), peeked.payload))
+                let header = shown(&peeked, self.poison);
+                // Passed over, a block shows none of its rows.
+                let rows = if header.valid == 0 {
+                    0
+                } else {
+                    peeked.payload.len()
+                };
+                Some((header, &peeked.payload[..rows]))
             }
             Seat::Lap { buffers, .. } => {
                 let (header, payload) = buffers.get(index)?;
@@ -423,11 +444,17 @@ impl InputPort {
     }
 }
 
-/// The header as stages see it: a damaged one carries GAP.
-fn shown(peeked: &Peeked<'_>) -> SlotHeader {
+/// The header as stages see it: a damaged one carries GAP, and so does the one that is passed over, whose frames are lost.
+fn shown(peeked: &Peeked<'_>, poison: u64) -> SlotHeader {
     let mut header = peeked.header;
     if peeked.damaged {
         header.flags |= flag::GAP;
+    }
+    if header.position + 1 == poison {
+        header.flags |= flag::GAP;
+        header.lost += u64::from(header.valid);
+        header.first_frame += u64::from(header.valid);
+        header.valid = 0;
     }
     header
 }

@@ -8,6 +8,7 @@ use crate::abi::{
 use crate::shm::{self, Access, Mapping, Segment, ShmError, Words, pages, read_at, write_at};
 use crate::sync::{AtomicU64, Ordering};
 use ephapse_rtconfig::describe::Described;
+use serde_json::Value;
 use std::fs::File;
 
 /// Geometry of a stage's segment and its length.
@@ -108,6 +109,9 @@ pub struct StageMemory {
     banks_map: Mapping,
     bank_stride: usize,
     append_map: Option<Mapping>,
+    /// Two copies, of `params_bytes` each.
+    params_map: Mapping,
+    params_bytes: usize,
 }
 
 impl StageMemory {
@@ -124,6 +128,12 @@ impl StageMemory {
         let words = segment.map(g.words_at as usize, PAGE, access)?;
         let orders = segment.map(g.orders_at as usize, PAGE, Access::ReadOnly)?;
         let stride = g.bank_stride as usize;
+        let params_bytes = g.params_bytes as usize;
+        let params_map = segment.map(
+            g.params_at as usize,
+            params_bytes.saturating_mul(2),
+            Access::ReadOnly,
+        )?;
         if access == Access::ReadOnly {
             // Whoever watches (the timer) has no use for the state, and would lock all of it in memory.
             let bank = |index| segment.map(g.banks_at as usize + index * stride, PAGE, access);
@@ -137,6 +147,8 @@ impl StageMemory {
                 banks_map,
                 bank_stride: stride,
                 append_map: None,
+                params_map,
+                params_bytes,
             });
         }
         let banks_map = segment.map(g.banks_at as usize, 2 * stride, access)?;
@@ -153,7 +165,29 @@ impl StageMemory {
             banks_map,
             bank_stride: stride,
             append_map,
+            params_map,
+            params_bytes,
         })
+    }
+
+    /// The newest parameters and their epoch.
+    ///
+    /// # Errors
+    /// If they are no JSON: the launcher wrote them, so the segment is damaged.
+    pub fn params(&self) -> Result<(u64, Value), String> {
+        let epoch = self.orders.epoch.load(Ordering::Acquire);
+        let mut text = vec![0; self.params_bytes];
+        // SAFETY: both copies lie in the mapping (checked when it was made).
+        let from = unsafe {
+            self.params_map
+                .as_ptr()
+                .add((epoch & 1) as usize * self.params_bytes)
+        };
+        shm::copy_relaxed(from, &mut text);
+        let length = text.iter().position(|b| *b == 0).unwrap_or(text.len());
+        serde_json::from_slice(&text[..length])
+            .map(|params| (epoch, params))
+            .map_err(|e| format!("the parameters in its segment are no JSON: {e}"))
     }
 
     /// The current bank.
@@ -239,6 +273,8 @@ pub struct Accounts {
     pub settle_left: u64,
     /// The first state has been written.
     pub started: bool,
+    /// The inputs have ended and what was held has been published.
+    pub finished: bool,
     /// Activations.
     pub activations: u64,
 }
@@ -267,7 +303,8 @@ impl Accounts {
                 get(&bank.dead),
             ],
             settle_left: get(&bank.settle_left),
-            started: get(&bank.started) != 0,
+            started: get(&bank.started) & 1 != 0,
+            finished: get(&bank.started) & 2 != 0,
             activations: get(&bank.activations),
         }
     }
@@ -282,7 +319,10 @@ impl Accounts {
         put(&bank.no_room, self.skipped[2]);
         put(&bank.dead, self.skipped[3]);
         put(&bank.settle_left, self.settle_left);
-        put(&bank.started, u64::from(self.started));
+        put(
+            &bank.started,
+            u64::from(self.started) | u64::from(self.finished) << 1,
+        );
         put(&bank.activations, self.activations);
     }
 }

@@ -249,7 +249,7 @@ impl OutputPort {
     }
 
     /// Finishes the headers of the blocks kept.
-    pub fn seal(&mut self, cause: u64, committed_ns: u64) {
+    pub fn seal(&mut self, cause: u64, epoch: u32, committed_ns: u64) {
         let parts = self.pending;
         let base = self.producer.published();
         let clock = self.clock;
@@ -257,6 +257,7 @@ impl OutputPort {
             let header = self.producer.slot(part).0;
             header.position = base + part;
             header.cause = cause;
+            header.epoch = epoch;
             header.part = part as u16;
             header.parts = parts as u16;
             header.committed_ns = committed_ns;
@@ -305,6 +306,11 @@ impl OutputPort {
     /// Wakes readers that sleep.
     pub fn ring_readers(&self) {
         self.producer.ring_readers();
+    }
+
+    /// True once the stream has been ended.
+    pub fn ended(&self) -> bool {
+        self.producer.ended()
     }
 
     /// Ends the stream; what is still owed is lost beside the end.

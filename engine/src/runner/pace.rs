@@ -35,8 +35,9 @@ pub(super) struct Loop<'a, P: Prepared> {
     spurious: u64,
     usage: [u8; 4],
     cpu: u16,
-    finished: bool,
     ended: bool,
+    /// This process follows one that died: what fell due before its own time was missed by nobody alive.
+    successor: bool,
 }
 
 impl<'a, P: Prepared> Loop<'a, P> {
@@ -46,6 +47,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         plan: &'a StagePlan,
         lifeline_fd: i32,
         paced: bool,
+        successor: bool,
     ) -> Self {
         Loop {
             turns,
@@ -62,8 +64,8 @@ impl<'a, P: Prepared> Loop<'a, P> {
             spurious: 0,
             usage: [0; 4],
             cpu: 0,
-            finished: false,
             ended: false,
+            successor,
         }
     }
 
@@ -75,6 +77,13 @@ impl<'a, P: Prepared> Loop<'a, P> {
         self.at_start = os::usage();
         self.before = self.at_start;
         self.allocations_at_start = allocation::count();
+    }
+
+    /// Ends what a predecessor has not: it was killed between the ends of two streams, or after the last.
+    pub fn take_over_end(&mut self) {
+        if self.turns.some_output_ended() {
+            self.end(self.turns.pacing_end_reason());
+        }
     }
 
     fn stopping(&self) -> u64 {
@@ -123,6 +132,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
 
     /// Clock and heartbeat, and the lifeline (a system call) once in [`BOUND`]. Never between a wake and its activation.
     fn look_around(&mut self) {
+        self.turns.tune();
         self.looked_ns = os::monotonic_ns();
         let words = &self.turns.memory.words;
         words.heartbeat_ns.store(self.looked_ns, Ordering::Relaxed);
@@ -180,10 +190,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// The pacing input has ended: publish what is held, end the outputs, pass over the rest. True when all is over.
     fn wind_up(&mut self, moment: &Moment) -> bool {
         if !self.ended {
-            if !self.finished {
-                self.finished = self.turns.finish(moment);
-            }
-            if !self.finished {
+            if !self.turns.finish(moment) {
                 return false;
             }
             self.end(self.turns.pacing_end_reason());
@@ -215,7 +222,15 @@ impl<'a, P: Prepared> Loop<'a, P> {
             let missed = ((tick.wrapping_sub(last)) / divider).saturating_sub(1);
             let mut skipped = [0_u8; 4];
             if missed > 0 {
+                // Ticks that fell due before this process was there have been missed for good; its policy on death, not
+                // the one on overruns, has decided about them.
+                let cause_before = if self.successor {
+                    cause::DEAD
+                } else {
+                    cause::LONG_RUN
+                };
                 let catch_up = match self.plan.overrun {
+                    _ if self.successor => 0,
                     Overrun::CatchUp(n) => missed.min(u64::from(n)),
                     Overrun::Skip => 0,
                     Overrun::Stop => {
@@ -226,19 +241,19 @@ impl<'a, P: Prepared> Loop<'a, P> {
                     }
                 };
                 let dropped = missed - catch_up;
-                let mut long_run = 0;
+                let mut before = 0;
                 for step in 1..=dropped {
                     if deadline(last.wrapping_add(step * divider)) < idle_since_ns {
-                        long_run += 1;
+                        before += 1;
                     } else {
                         break;
                     }
                 }
-                self.turns.accounts.skipped[cause::LONG_RUN] += long_run;
-                self.turns.accounts.skipped[cause::LATE_WAKE] += dropped - long_run;
+                self.turns.accounts.skipped[cause_before] += before;
+                self.turns.accounts.skipped[cause::LATE_WAKE] += dropped - before;
                 let small = |n: u64| u8::try_from(n).unwrap_or(u8::MAX);
-                skipped[cause::LONG_RUN] = small(long_run);
-                skipped[cause::LATE_WAKE] = small(dropped - long_run);
+                skipped[cause_before] = small(before);
+                skipped[cause::LATE_WAKE] = small(dropped - before);
                 for step in (1..=catch_up).rev() {
                     let tick = tick - step * divider;
                     let mut moment = self.moment(tick, deadline(tick), begun_ns);
@@ -250,6 +265,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
             let mut moment = self.moment(tick, deadline(tick), begun_ns);
             moment.skipped = skipped;
             self.activation(moment);
+            self.successor = false;
             last = tick;
             self.turns.ring_bells();
             self.housekeeping();

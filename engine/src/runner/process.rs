@@ -8,13 +8,13 @@ use super::pace::Loop;
 use super::placement::{Wanted, place};
 use super::telemetry::TelemetryWriter;
 use super::turn::Turns;
-use crate::abi::{segment, stage_state};
+use crate::abi::{StageWords, segment, stage_state};
 use crate::os;
 use crate::shm::{Access, Segment, ShmError};
 use crate::stage::{Prepared, Runnable, Stage};
 use crate::sync::Ordering;
 use crate::timer::Timer;
-use ephapse_rtconfig::plan::{Pace, Policy, WaitKind};
+use ephapse_rtconfig::plan::{Pace, Policy, StagePlan, WaitKind};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 
@@ -149,7 +149,17 @@ pub fn run_prepared<P: Prepared>(
     let words = own
         .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
         .words::<crate::abi::StageWords>(0);
-    match begin(file, duty, memory, prepare) {
+    let duty = match newest_params(&memory) {
+        Ok(params) => StageDuty {
+            plan: StagePlan {
+                params,
+                ..duty.plan.clone()
+            },
+            ..duty.clone()
+        },
+        Err(why) => return Err(failed(&words, ProcessError::Stage(why))),
+    };
+    match begin(file, &duty, memory, prepare) {
         Ok(turns) => {
             let plan = &duty.plan;
             place(
@@ -166,8 +176,19 @@ pub fn run_prepared<P: Prepared>(
             words.state.store(stage_state::READY, Ordering::Release);
             if wait_for_start(&session, file.lifeline_fd) {
                 words.state.store(stage_state::RUNNING, Ordering::Release);
-                let mut main = Loop::new(turns, &session, plan, file.lifeline_fd, file.paced);
+                let successor = file.generation > 1;
+                let mut main = Loop::new(
+                    turns,
+                    &session,
+                    plan,
+                    file.lifeline_fd,
+                    file.paced,
+                    successor,
+                );
                 main.mark_start();
+                if successor {
+                    main.take_over_end();
+                }
                 let speed = plan
                     .params
                     .get("speed")
@@ -183,12 +204,22 @@ pub fn run_prepared<P: Prepared>(
             words.state.store(stage_state::DONE, Ordering::Release);
             Ok(())
         }
-        Err(error) => {
-            crate::text::store(&words.reason, &error.to_string());
-            words.state.store(stage_state::FAILED, Ordering::Release);
-            Err(error)
-        }
+        Err(error) => Err(failed(&words, error)),
     }
+}
+
+/// Leaves the reason where the launcher looks for it.
+fn failed(words: &StageWords, error: ProcessError) -> ProcessError {
+    crate::text::store(&words.reason, &error.to_string());
+    words.state.store(stage_state::FAILED, Ordering::Release);
+    error
+}
+
+/// The parameters as the segment has them: a stage that is started again begins with the newest.
+fn newest_params(memory: &StageMemory) -> Result<serde_json::Value, String> {
+    let (epoch, params) = memory.params()?;
+    memory.words.epoch.store(epoch, Ordering::Release);
+    Ok(params)
 }
 
 /// Attaches, compares types, prepares the stage.
@@ -229,6 +260,7 @@ fn begin<P: Prepared>(
         outputs,
         memory,
         Some(telemetry),
+        file.generation,
         file.paced,
         file.tick_ns,
     ))

@@ -31,6 +31,10 @@ pub(crate) struct Turns<P: Prepared> {
     origin: u32,
     /// The stage has no inputs but what a helper feeds it: its frames are the origin.
     source: bool,
+    /// Started again without the state it had: what it makes carries RESET until it has settled.
+    resetting: bool,
+    /// Parameter epoch in use.
+    epoch: u64,
     paced: bool,
     tick_ns: u64,
     budget_ns: Option<u64>,
@@ -99,6 +103,7 @@ impl<P: Prepared> Turns<P> {
         outputs: Vec<OutputPort>,
         memory: StageMemory,
         telemetry: Option<TelemetryWriter>,
+        generation: u32,
         paced: bool,
         tick_ns: u64,
     ) -> Self {
@@ -115,6 +120,7 @@ impl<P: Prepared> Turns<P> {
         // Written once, so that its pages are there.
         let mut beside = vec![Beside::default(); most_beside];
         beside.clear();
+        let memory_epoch = memory.words.epoch.load(Ordering::Relaxed);
         let mut turns = Turns {
             stage,
             source: duty.plan.role == crate::stage::Role::Acquire,
@@ -129,13 +135,20 @@ impl<P: Prepared> Turns<P> {
             settle_frames: described.settle_frames,
             credit: u64::from(parts) * u64::from(described.parts_per_call.max(1)),
             origin: duty.origin,
+            resetting: false,
+            epoch: memory_epoch,
             paced,
             tick_ns,
             budget_ns: duty.plan.budget_ns,
         };
+        if generation > 1 && described.state_bytes == 0 && !described.memoryless {
+            turns.resetting = true;
+            turns.accounts.started = false;
+        }
         let bank = turns.memory.bank();
-        for (input, account) in turns.inputs.iter_mut().zip(&bank.inputs) {
-            input.load(account);
+        let poison = turns.memory.orders.poison.load(Ordering::Relaxed);
+        for (index, (input, account)) in turns.inputs.iter_mut().zip(&bank.inputs).enumerate() {
+            input.load(account, if Some(index) == pacing { poison } else { 0 });
         }
         for (output, account) in turns.outputs.iter_mut().zip(&bank.outputs) {
             output.load(account);
@@ -225,6 +238,8 @@ impl<P: Prepared> Turns<P> {
         self.memory.carry();
         let (settle_frames, source, origin, paced) =
             (self.settle_frames, self.source, self.origin, self.paced);
+        let reset_flag = if self.resetting { flag::RESET } else { 0 };
+        let epoch = self.epoch as u32;
         let mut next = Next::Continue;
         match (self.pacing, raw) {
             (Some(pacing), Some(raw)) => {
@@ -257,6 +272,7 @@ impl<P: Prepared> Turns<P> {
                         accounts.settle_left = settle_frames;
                     }
                     let mut preset = preset_of(&moment, &part.header);
+                    preset.flags |= reset_flag;
                     preset.settling =
                         accounts.settle(part.header.settling, part.header.valid, settle_frames);
                     if source {
@@ -277,7 +293,7 @@ impl<P: Prepared> Turns<P> {
                         )),
                         beside,
                     };
-                    next = call(stage, &seen, outputs, memory, &moment, now_ns);
+                    next = call(stage, &seen, outputs, memory, &moment, now_ns, epoch);
                 }
                 self.inputs[pacing].chain = chain;
             }
@@ -297,6 +313,7 @@ impl<P: Prepared> Turns<P> {
                 }
                 let mut preset = SlotHeader {
                     tick: moment.tick,
+                    flags: reset_flag,
                     ..SlotHeader::default()
                 };
                 stamp_source(&mut preset, &moment, origin, paced);
@@ -308,12 +325,13 @@ impl<P: Prepared> Turns<P> {
                     pacing: None,
                     beside,
                 };
-                next = call(stage, &seen, outputs, memory, &moment, now_ns);
+                next = call(stage, &seen, outputs, memory, &moment, now_ns, epoch);
             }
         }
         if next == Next::Again && self.outputs.iter().all(|o| o.pending() == 0) {
             return Verdict::Nothing;
         }
+        self.resetting &= self.accounts.settle_left > 0;
         self.close(&moment, now_ns, raw);
         match next {
             Next::Continue | Next::Again => Verdict::Went,
@@ -332,7 +350,7 @@ impl<P: Prepared> Turns<P> {
             _ => moment.tick,
         };
         for output in &mut self.outputs {
-            output.seal(cause, committed_ns);
+            output.seal(cause, self.epoch as u32, committed_ns);
         }
         let made = self.outputs.first_mut().and_then(|o| o.staged_header());
         self.outputs.iter_mut().for_each(OutputPort::publish);
@@ -403,6 +421,7 @@ impl<P: Prepared> Turns<P> {
             now_ns,
             usage: moment.usage,
             cpu: moment.cpu,
+            epoch: self.epoch as u32,
             ports: (self.inputs.len() | self.outputs.len() << 4) as u8,
             marks: u8::from(moment.first),
             ..ActivationRecord::default()
@@ -450,6 +469,9 @@ impl<P: Prepared> Turns<P> {
 
     /// The pacing input has ended: the stage publishes what it holds, once. False while an output has no room for it.
     pub fn finish(&mut self, moment: &Moment) -> bool {
+        if self.accounts.finished {
+            return true;
+        }
         if self.output_without_credit().is_some() {
             return false;
         }
@@ -471,7 +493,7 @@ impl<P: Prepared> Turns<P> {
         let mut ctx = Ctx {
             tick: moment.tick,
             now_ns: preset.sampled_ns,
-            epoch: 0,
+            epoch: self.epoch as u32,
             state: State::new(state, append),
         };
         self.stage.finish(
@@ -485,11 +507,37 @@ impl<P: Prepared> Turns<P> {
             .map_or(moment.tick, |p| self.inputs[p].position());
         let committed_ns = if self.paced { os::monotonic_ns() } else { 0 };
         for output in &mut self.outputs {
-            output.seal(cause, committed_ns);
+            output.seal(cause, self.epoch as u32, committed_ns);
             output.publish();
         }
+        self.accounts.finished = true;
         self.flip();
         true
+    }
+
+    /// Gives the stage new parameters, if the launcher has written any.
+    pub fn tune(&mut self) {
+        let epoch = self.memory.orders.epoch.load(Ordering::Acquire);
+        if epoch == self.epoch {
+            return;
+        }
+        match self.memory.params() {
+            Ok((epoch, params)) => {
+                // The launcher has checked them against the schema; what the stage still refuses it says where it says
+                // everything, and goes on with the old ones.
+                if let Err(why) = self.stage.tune(&params) {
+                    self.memory.say(&format!("parameters not taken: {why}"));
+                }
+                self.epoch = epoch;
+            }
+            Err(why) => self.memory.say(&why),
+        }
+        self.memory.words.epoch.store(epoch, Ordering::Release);
+    }
+
+    /// True if some output's stream has ended: by a predecessor, when this process has just begun.
+    pub fn some_output_ended(&self) -> bool {
+        self.outputs.iter().any(OutputPort::ended)
     }
 
     /// Ends every output.
@@ -596,12 +644,13 @@ fn call<P: Prepared>(
     memory: &mut StageMemory,
     moment: &Moment,
     now_ns: u64,
+    epoch: u32,
 ) -> Next {
     let (state, append) = memory.next_state();
     let mut ctx = Ctx {
         tick: moment.tick,
         now_ns,
-        epoch: 0,
+        epoch,
         state: State::new(state, append),
     };
     stage.process(&mut ctx, inputs, &mut Outputs { ports: outputs })

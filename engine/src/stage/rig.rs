@@ -152,7 +152,9 @@ impl<S: Stage> Rig<S> {
         };
         let stage =
             prepare::<S>(&duty).map_err(|e| StageError::resource(S::KIND, e.to_string()))?;
-        let turns = Turns::new(stage, &duty, ins, outs, memory, telemetry, false, 1_000_000);
+        let turns = Turns::new(
+            stage, &duty, ins, outs, memory, telemetry, 1, false, 1_000_000,
+        );
         Ok(Rig {
             turns,
             feeds,

@@ -74,17 +74,8 @@ pub fn place(graph: &Graph, wiring: &Wiring<'_>, problems: &mut Vec<Problem>) ->
             }
         })
         .collect();
-    for (stage, placed) in wiring.stages.iter().zip(&stages) {
+    for stage in &wiring.stages {
         check_numbers(graph, stage, problems);
-        if placed.on_death != OnDeath::Stop {
-            // Better refused than promised: a stage that nobody starts again would leave its culture unwatched.
-            problems.push(graph.stage_problem(
-                stage.name,
-                "on_death",
-                "the launcher does not yet start a dead stage again, nor runs on without it",
-                "say on_death = \"stop\"",
-            ));
-        }
     }
     if !unpaced {
         let limit = timer.as_ref().map_or(priority::TIMER, |t| t.priority);

@@ -79,6 +79,7 @@ impl Stage for Linear {
         Ok(Described {
             outputs: vec![("decision".to_owned(), decision)],
             parts_per_call: 1,
+            memoryless: true,
             ..Described::default()
         })
     }

@@ -9,6 +9,7 @@ mod loop_graph;
 mod place;
 mod prove;
 mod recordings;
+mod restarts;
 mod sessions;
 mod system_calls;
 mod tracer;

@@ -170,6 +170,11 @@ impl Running {
         self.child.id()
     }
 
+    /// It has not left anything to wait for but its exit.
+    pub fn is_running(&self) -> bool {
+        Path::new(&format!("/proc/{}/exe", self.pid())).exists()
+    }
+
     /// Sends a signal to it alone.
     pub fn signal(&self, name: &str) {
         signal(self.pid(), name);

@@ -102,9 +102,15 @@ fn hops(page: &mut String, report: &Report) {
 }
 
 fn faults_and_budgets(page: &mut String, report: &Report) {
-    if !report.faults.is_empty() {
-        section(page, "Faults, first to last");
-        let rows = report.faults.iter().map(|f| {
+    for (title, list) in [
+        ("Faults, first to last", &report.faults),
+        ("Restarts, first to last", &report.restarts),
+    ] {
+        if list.is_empty() {
+            continue;
+        }
+        section(page, title);
+        let rows = list.iter().map(|f| {
             vec![
                 Cell::text(&f.who),
                 Cell::text(&f.what),

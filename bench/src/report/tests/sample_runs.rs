@@ -45,6 +45,7 @@ pub(in crate::report) fn sound() -> Outcome {
         duration_ns: 10 * SECOND_NS,
         ended_by: "duration".to_owned(),
         faults: Vec::new(),
+        restarts: Vec::new(),
         rt: RtState {
             active: true,
             why: String::new(),

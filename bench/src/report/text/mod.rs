@@ -6,7 +6,7 @@ mod host;
 mod latency;
 mod stages;
 
-use super::contract::Report;
+use super::contract::{FaultReport, Report};
 use super::units::{duration, thousands, to_the_second};
 use super::why::moment;
 use ephapse_engine::outcome::Verdict;
@@ -88,16 +88,18 @@ fn head(out: &mut Lines, report: &Report) {
             },
         ),
     );
-    faults(out, report);
+    // A single fault already stands in the verdict.
+    if report.faults.len() > 1 {
+        happened(out, "Faults, first to last", &report.faults);
+    }
+    if !report.restarts.is_empty() {
+        happened(out, "Restarts, first to last", &report.restarts);
+    }
 }
 
-/// A single fault already stands in the verdict.
-fn faults(out: &mut Lines, report: &Report) {
-    if report.faults.len() < 2 {
-        return;
-    }
-    out.title("Faults, first to last");
-    for fault in report.faults.iter().take(FAULTS_SHOWN) {
+fn happened(out: &mut Lines, title: &str, list: &[FaultReport]) {
+    out.title(title);
+    for fault in list.iter().take(FAULTS_SHOWN) {
         out.wrapped(
             "  ",
             &format!(
@@ -108,7 +110,7 @@ fn faults(out: &mut Lines, report: &Report) {
             ),
         );
     }
-    let unlisted = report.faults.len().saturating_sub(FAULTS_SHOWN);
+    let unlisted = list.len().saturating_sub(FAULTS_SHOWN);
     if unlisted > 0 {
         out.line(&format!(
             "  and {} more in report.json",
