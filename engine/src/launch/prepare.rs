@@ -15,6 +15,7 @@ use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::{Described, Program, Role};
+use ephapse_rtconfig::modules::external;
 use ephapse_rtconfig::plan::{Pace, Plan, StagePlan};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -150,7 +151,7 @@ impl Processes {
                 &stage.described,
                 &stage.params.to_string(),
                 duty,
-                stage.program,
+                &stage.program,
                 options,
                 header,
                 collector,
@@ -181,7 +182,7 @@ impl Processes {
                 &Described::default(),
                 "{}",
                 duty,
-                Program::Lean,
+                &Program::Lean,
                 options,
                 header,
                 collector,
@@ -217,7 +218,7 @@ impl Processes {
         described: &Described,
         params: &str,
         duty: Duty,
-        program: Program,
+        program: &Program,
         options: &Options<'_>,
         header: SegmentHeader,
         collector: &mut Collector,
@@ -259,22 +260,16 @@ impl Processes {
             path: path.clone(),
             why: e.to_string(),
         })?;
-        let (program, arguments) = match program {
-            Program::Lean => (&options.lean_program, &[][..]),
-            Program::Full => (&options.full_program.0, &options.full_program.1[..]),
-        };
-        let child = spawn(
-            program,
-            arguments,
-            &path,
-            &errors,
-            self.lifeline_read.as_raw_fd(),
-        )
-        .map_err(|source| LaunchError::Spawn {
-            who: who.to_owned(),
-            program: program.clone(),
-            source,
-        })?;
+        let command = command_of(program, options);
+        let executable = PathBuf::from(command.get_program());
+        let child =
+            spawn(command, &path, &errors, self.lifeline_read.as_raw_fd()).map_err(|source| {
+                LaunchError::Spawn {
+                    who: who.to_owned(),
+                    program: executable,
+                    source,
+                }
+            })?;
         self.list.push(Process {
             name: who.to_owned(),
             stage,
@@ -333,17 +328,29 @@ impl Process {
     }
 }
 
+/// What is executed, with which arguments, and where: our own programs run where the launcher does, somebody else's in its
+/// own folder.
+fn command_of(program: &Program, options: &Options<'_>) -> Command {
+    match program {
+        Program::Lean => Command::new(&options.lean_program),
+        Program::Full => {
+            let (program, arguments) = &options.full_program;
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+        Program::External { command, folder } => external::command(command, folder),
+    }
+}
+
 fn spawn(
-    program: &Path,
-    arguments: &[String],
+    mut command: Command,
     file: &Path,
     errors: &Path,
     lifeline: i32,
 ) -> std::io::Result<Child> {
     let stderr = std::fs::File::create(errors)?;
-    let mut command = Command::new(program);
     command
-        .args(arguments)
         .env(STAGE_VARIABLE, file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
