@@ -1,6 +1,7 @@
 //! Other people's executables: where they are, how they are called, and how one is asked what it is.
 
 use super::asking::{self, Ended, LONGEST_ANSWER, NotEnded};
+use super::manifest::MOST_STATE_BYTES;
 use crate::describe::{DescribeError, Described};
 use crate::problem::suggest;
 use crate::stream_type::StreamType;
@@ -144,11 +145,12 @@ fn answer_of(ended: &Ended) -> Result<Described, Refusal> {
             )),
         };
     }
-    if !ended.status.success() {
-        return unusable(format!("it failed ({})", ended.status));
-    }
+    // Before the exit code: a command that we have stopped reading fails because of that.
     if ended.stdout.len() > LONGEST_ANSWER {
         return unusable(format!("its answer is longer than {LONGEST_ANSWER} bytes"));
+    }
+    if !ended.status.success() {
+        return unusable(format!("it failed ({})", ended.status));
     }
     let answer = match parsed {
         Ok(Value::Object(answer)) => answer,
@@ -179,12 +181,16 @@ fn answer_of(ended: &Ended) -> Result<Described, Refusal> {
     }
     let described = Described::deserialize(Value::Object(answer))
         .or_else(|error| unusable(format!("its answer does not fit: {error}")))?;
-    if described.parts_per_call == 0 || described.group_delay_frames < 0.0 {
-        return unusable(
-            "its answer has a `parts_per_call` of 0 or a negative `group_delay_frames`".to_owned(),
-        );
-    }
-    Ok(described)
+    let fault = if described.parts_per_call == 0 {
+        "`parts_per_call` is 0"
+    } else if described.group_delay_frames < 0.0 {
+        "`group_delay_frames` is negative"
+    } else if described.state_bytes.max(described.append_bytes) > MOST_STATE_BYTES {
+        "there are too many bytes of state"
+    } else {
+        return Ok(described);
+    };
+    unusable(format!("its answer cannot be: {fault}"))
 }
 
 /// The last line on stderr: where a Python traceback says what went wrong.

@@ -17,6 +17,8 @@ const LONGEST_NAME: usize = 64;
 const LONGEST_PORT: usize = 15;
 /// Most ports on one side: what a stage's accounts hold.
 const MOST_PORTS: usize = 8;
+/// Most state of a stage, in bytes.
+pub(super) const MOST_STATE_BYTES: usize = 1 << 30;
 
 /// One `stage.toml`.
 #[derive(Clone, Debug)]
@@ -52,7 +54,8 @@ impl Manifest {
         if let Some(program) = command.first_mut()
             && program.contains('/')
         {
-            *program = folder.join(&program).to_string_lossy().into_owned();
+            let inside = program.strip_prefix("./").unwrap_or(program);
+            *program = folder.join(inside).to_string_lossy().into_owned();
         }
         let manifest = Manifest {
             keys,
@@ -281,6 +284,11 @@ impl Manifest {
                 "this is no delay",
                 "choose 0 or more",
             );
+        }
+        let state = keys.state.unwrap_or_default();
+        if state.bytes.max(state.append_bytes) > MOST_STATE_BYTES {
+            let what = format!("more than {MOST_STATE_BYTES} bytes of state cannot be held");
+            fault(&["state"], &what, "keep it in a file");
         }
         if keys.describe {
             for (key, given) in [

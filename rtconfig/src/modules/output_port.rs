@@ -5,6 +5,9 @@ use crate::stream_type::{Axis, Dtype, Kind, Rate, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// Most channels that are given labels of ours; beyond any array.
+const MOST_LABELS: u32 = 65_536;
+
 /// What an output port makes: as an input with some things replaced, or everything said here.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -236,7 +239,12 @@ fn set_channels(made: &mut StreamType, channels: u32) {
     };
     if axis.length != channels {
         axis.length = channels;
-        axis.labels = (1..=channels).map(|channel| channel.to_string()).collect();
+        // A number that no array has is refused later, by its size; labels are not made for it.
+        axis.labels = if channels <= MOST_LABELS {
+            (1..=channels).map(|channel| channel.to_string()).collect()
+        } else {
+            Vec::new()
+        };
     }
 }
 
