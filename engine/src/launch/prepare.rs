@@ -351,7 +351,8 @@ fn spawn(
 ) -> std::io::Result<Child> {
     let stderr = std::fs::File::create(errors)?;
     command
-        .env(STAGE_VARIABLE, file)
+        // A stage that runs in a folder of its own must find it too.
+        .env(STAGE_VARIABLE, std::path::absolute(file)?)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr);
