@@ -1,7 +1,9 @@
 //! What a kind of stage says of itself: its ports, its parameters, and what it makes of its input types.
 
 use crate::stream_type::StreamType;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Answer of a stage to "given these input types and parameters, what are you?".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub struct Described {
     #[serde(default = "one")]
     pub parts_per_call: u32,
     /// Helpers this stage needs beside it, with the rings between.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Helper>,
 }
 
@@ -62,7 +64,7 @@ pub enum HelperDirection {
 }
 
 /// What a stage is in the loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Device to ring.
@@ -76,13 +78,20 @@ pub enum Role {
 }
 
 /// Which executable runs a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Program {
     /// The lean executable: real-time stages.
     Lean,
     /// The command line's own executable, with file-format libraries: helpers.
     Full,
+    /// Somebody else's executable, named by a manifest.
+    External {
+        /// Program (absolute, or a bare name that is looked for in `PATH`) and its arguments.
+        command: Vec<String>,
+        /// Folder it runs in: the manifest's.
+        folder: PathBuf,
+    },
 }
 
 /// One kind of stage as `list`, the schema and the checks see it.
@@ -126,10 +135,16 @@ pub trait Catalogue {
     fn kind(&self, name: &str) -> Option<&KindInfo> {
         self.kinds().iter().find(|k| k.kind == name)
     }
+
+    /// Longest run time of one activation that the maker of a kind promises, ns; a graph may say another.
+    fn budget_ns(&self, _kind: &str) -> Option<u64> {
+        None
+    }
 }
 
 /// Why a stage refused its parameters or inputs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DescribeError {
     /// A parameter has a wrong value or form.
     #[error("parameter `{key}`: {why}")]

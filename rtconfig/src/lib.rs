@@ -1,6 +1,7 @@
 //! What an Ephapse session should run, and where it may run.
 //!
-//! Data and checks only: this crate maps no shared memory, starts no process and knows no stage.
+//! Data and checks only: this crate maps no shared memory, knows no stage, and starts no process but the commands of other
+//! people's stages that are asked what they are ([`modules`]).
 //! A graph file is parsed ([`graph`]), its types flow from sources to sinks by asking a [`describe::Catalogue`]
 //! ([`resolve`]), and the outcome is a [`plan::Plan`]: everything the launcher needs, nothing left to decide.
 #![warn(missing_docs)]
@@ -9,6 +10,7 @@ pub mod describe;
 pub mod explain;
 pub mod graph;
 pub mod host;
+pub mod modules;
 pub mod plan;
 pub mod problem;
 pub mod resolve;

@@ -9,6 +9,8 @@ pub enum Place {
     Line(u32),
     /// A `--set key=value` argument, as given.
     Set(String),
+    /// An environment variable, by its name.
+    Variable(&'static str),
 }
 
 /// One thing that keeps a graph from running (or a warning about one that may run).
@@ -33,6 +35,7 @@ impl fmt::Display for Problem {
         let mut line = match &self.place {
             Place::Line(line) => format!("{}:{line}: ", self.file),
             Place::Set(argument) => format!("--set {argument}: "),
+            Place::Variable(name) => format!("{name}: "),
         };
         line.push_str(&self.what);
         if !self.key.is_empty() {

@@ -1,9 +1,10 @@
 //! The type of a stream: what one block holds, how it is laid out, and what its numbers mean.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the payload of a block is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A dense array, time first: `frames_per_block` frames of equal shape.
@@ -15,7 +16,7 @@ pub enum Kind {
 }
 
 /// Number format of one element, little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names are the documentation")]
 pub enum Dtype {

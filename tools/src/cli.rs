@@ -26,9 +26,9 @@ pub enum Command {
     Check(GraphArgs),
     /// Draws a graph: stages, streams, types, CPUs, and where the latency goes
     Explain(GraphArgs),
-    /// Prints the JSON schema of graphs, for editors
-    Schema,
-    /// Lists the kinds of stage
+    /// Prints the JSON schema of graphs or of stage manifests, for editors
+    Schema(SchemaArgs),
+    /// Lists the kinds of stage, those of modules with their folders, or the graphs of modules
     List(ListArgs),
     /// Lists the sessions of this user
     Status(StatusArgs),
@@ -151,7 +151,7 @@ pub struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Graph file
+    /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
     #[command(flatten)]
     pub run: RunOptions,
@@ -186,7 +186,7 @@ pub struct RunOptions {
 
 #[derive(Debug, Args)]
 pub struct GraphArgs {
-    /// Graph file
+    /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
     /// Change a value of the graph; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -197,7 +197,21 @@ pub struct GraphArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Graph whose modules' kinds are in the schema too
+    pub graph: Option<PathBuf>,
+    /// The schema of a module's `stage.toml` instead
+    #[arg(long, conflicts_with = "graph")]
+    pub stage: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct ListArgs {
+    /// Graph whose modules' kinds are listed too
+    pub graph: Option<PathBuf>,
+    /// List the graphs of the modules of `EPHAPSE_PATH` instead
+    #[arg(long, conflicts_with = "graph")]
+    pub graphs: bool,
     /// JSON with parameters' schemas
     #[arg(long)]
     pub json: bool,

@@ -15,6 +15,7 @@ use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::{Described, Program, Role};
+use ephapse_rtconfig::modules::external;
 use ephapse_rtconfig::plan::{Full, Pace, Plan, StagePlan, WaitKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -43,8 +44,7 @@ pub struct Process {
 
 /// What a process is started from.
 pub(super) struct StartedFrom {
-    pub program: PathBuf,
-    pub arguments: Vec<String>,
+    pub command: Command,
     /// Its stage file, with the generation of the process that runs now.
     pub file: StageFile,
     pub path: PathBuf,
@@ -64,7 +64,7 @@ pub struct Processes {
     pub(super) lock: SessionLock,
     /// Gone with the launcher, however it goes: whoever still runs sees it.
     _lifeline: OwnedFd,
-    pub(super) lifeline_read: OwnedFd,
+    lifeline_read: OwnedFd,
 }
 
 fn random_id() -> [u8; 16] {
@@ -164,7 +164,7 @@ impl Processes {
                 &stage.described,
                 &stage.params.to_string(),
                 duty,
-                stage.program,
+                &stage.program,
                 options,
                 header,
                 collector,
@@ -195,7 +195,7 @@ impl Processes {
                 &Described::default(),
                 "{}",
                 duty,
-                Program::Lean,
+                &Program::Lean,
                 options,
                 header,
                 collector,
@@ -235,7 +235,7 @@ impl Processes {
         described: &Described,
         params: &str,
         duty: Duty,
-        program: Program,
+        program: &Program,
         options: &Options<'_>,
         header: SegmentHeader,
         collector: &mut Collector,
@@ -270,17 +270,13 @@ impl Processes {
         let path = self.lock.folder().join(format!("{who}.json"));
         let errors = self.lock.folder().join(format!("{who}.stderr"));
         let _ = std::fs::remove_file(&errors);
-        let (program, arguments) = match program {
-            Program::Lean => (&options.lean_program, &[][..]),
-            Program::Full => (&options.full_program.0, &options.full_program.1[..]),
-        };
-        let started_from = StartedFrom {
-            program: program.clone(),
-            arguments: arguments.to_vec(),
+        let mut started_from = StartedFrom {
+            command: command_of(program, options),
             file,
             path,
         };
-        let child = spawn(who, &started_from, &errors, &self.lifeline_read)?;
+        started_from.always(self.lifeline_read.as_raw_fd())?;
+        let child = started_from.spawn(who, &errors)?;
         self.list.push(Process {
             name: who.to_owned(),
             stage,
@@ -340,40 +336,62 @@ impl Process {
     }
 }
 
-/// Writes the stage file and starts the process; what it writes to stderr is added to `errors`.
-pub(super) fn spawn(
-    who: &str,
-    from: &StartedFrom,
-    errors: &Path,
-    lifeline: &OwnedFd,
-) -> Result<Child, LaunchError> {
-    let refused = |why: String| LaunchError::File {
-        path: from.path.clone(),
-        why,
-    };
-    let text = serde_json::to_vec(&from.file).map_err(|e| refused(e.to_string()))?;
-    std::fs::write(&from.path, text).map_err(|e| refused(e.to_string()))?;
-    let stderr = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(errors)
-        .map_err(|e| LaunchError::File {
-            path: errors.to_owned(),
+/// What is executed, with which arguments, and where: our own programs run where the launcher does, somebody else's in its
+/// own folder.
+fn command_of(program: &Program, options: &Options<'_>) -> Command {
+    match program {
+        Program::Lean => Command::new(&options.lean_program),
+        Program::Full => {
+            let (program, arguments) = &options.full_program;
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command
+        }
+        Program::External { command, folder } => external::command(command, folder),
+    }
+}
+
+impl StartedFrom {
+    /// What holds for each start.
+    fn always(&mut self, lifeline: i32) -> Result<(), LaunchError> {
+        // A stage that runs in a folder of its own must find it too.
+        let path = std::path::absolute(&self.path).map_err(|e| LaunchError::File {
+            path: self.path.clone(),
             why: e.to_string(),
         })?;
-    let mut command = Command::new(&from.program);
-    command
-        .args(&from.arguments)
-        .env(STAGE_VARIABLE, &from.path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(stderr);
-    hook(&mut command, lifeline.as_raw_fd());
-    command.spawn().map_err(|source| LaunchError::Spawn {
-        who: who.to_owned(),
-        program: from.program.clone(),
-        source,
-    })
+        self.command
+            .env(STAGE_VARIABLE, path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        hook(&mut self.command, lifeline);
+        Ok(())
+    }
+
+    /// Writes the stage file and starts the process; what it writes to stderr is added to `errors`.
+    pub(super) fn spawn(&mut self, who: &str, errors: &Path) -> Result<Child, LaunchError> {
+        let refused = |why: String| LaunchError::File {
+            path: self.path.clone(),
+            why,
+        };
+        let text = serde_json::to_vec(&self.file).map_err(|e| refused(e.to_string()))?;
+        std::fs::write(&self.path, text).map_err(|e| refused(e.to_string()))?;
+        let stderr = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(errors)
+            .map_err(|e| LaunchError::File {
+                path: errors.to_owned(),
+                why: e.to_string(),
+            })?;
+        self.command
+            .stderr(stderr)
+            .spawn()
+            .map_err(|source| LaunchError::Spawn {
+                who: who.to_owned(),
+                program: PathBuf::from(self.command.get_program()),
+                source,
+            })
+    }
 }
 
 /// What happens between fork and exec: own process group, pacing signal blocked, lifeline kept, death with the launcher.

@@ -2,7 +2,7 @@
 
 use super::LaunchError;
 use super::account::{producer_words, seat_words};
-use super::prepare::{ORDERS_AT, Processes, spawn};
+use super::prepare::{ORDERS_AT, Processes};
 use super::session_file::ProcessRecord;
 use crate::abi::{StageOrders, stage_state};
 use crate::os::PidFd;
@@ -86,16 +86,11 @@ impl Processes {
         if let Some(position) = poison {
             orders.poison.store(position + 1, Ordering::Relaxed);
         }
-        process.child = spawn(
-            &process.name,
-            &process.started_from,
-            &process.errors,
-            &self.lifeline_read,
-        )?;
+        process.child = process.started_from.spawn(&process.name, &process.errors)?;
         process.exited = None;
         let fd = PidFd::open(process.child.id()).map_err(|source| LaunchError::Spawn {
             who: process.name.clone(),
-            program: process.started_from.program.clone(),
+            program: process.started_from.command.get_program().into(),
             source,
         })?;
         self.note_start_time(index);

@@ -12,8 +12,9 @@ pub use block::{Block, Inputs, OutBlock, Outputs};
 pub use ephapse_rtconfig::describe::{
     DescribeError as StageError, Described, Helper, HelperDirection, Program, Role,
 };
+pub use ephapse_rtconfig::modules::question::{Answer, DESCRIBE_ARGUMENT, Question, QuestionInput};
 pub use prepared::Prepared;
-pub use program::{Answer, DESCRIBE, Input, Question, answer, run};
+pub use program::{answer, run};
 pub use registry::{Describable, Registry, Runnable};
 pub use rig::{Rig, Taken};
 pub use state::State;

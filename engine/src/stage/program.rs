@@ -5,51 +5,15 @@ use crate::os;
 use crate::runner::file::{Duty, StageFile};
 use crate::runner::{ProcessError, run_stage};
 use ephapse_rtconfig::describe::Described;
+use ephapse_rtconfig::modules::question::{Answer, DESCRIBE_ARGUMENT, Question};
 use ephapse_rtconfig::stream_type::StreamType;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::io::Read;
 use std::process::ExitCode;
 
-/// The argument with which a stage's executable is asked what it is: [`Question`] on stdin, [`Answer`] on stdout, as JSON.
-pub const DESCRIBE: &str = "--ephapse-describe";
-
-/// What `command... --ephapse-describe` is asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Question {
-    /// Parameters, defaults filled in.
-    pub params: Value,
-    /// Types of the connected inputs, behind their adapters, in port order.
-    pub inputs: Vec<Input>,
-}
-
-/// One input of a [`Question`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Input {
-    /// Port.
-    pub port: String,
-    /// Type of its stream.
-    #[serde(rename = "type")]
-    pub stream_type: StreamType,
-}
-
-/// What it answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// It cannot work with these.
-    Refused {
-        /// Which parameter or input, and why.
-        error: StageError,
-    },
-    /// What it is.
-    Described(Described),
-}
-
-/// Runs stage `S` as this process's whole purpose: answers [`DESCRIBE`], or does what the launcher's stage file says.
+/// Runs stage `S` as this process's whole purpose: answers [`DESCRIBE_ARGUMENT`], or does what the launcher's stage file says.
 /// To be returned from `main`.
 pub fn run<S: Stage>() -> ExitCode {
-    let result = if std::env::args().any(|a| a == DESCRIBE) {
+    let result = if std::env::args().any(|a| a == DESCRIBE_ARGUMENT) {
         answer(|question| {
             let params: S::Params = serde_json::from_value(question.params.clone())
                 .map_err(|e| StageError::parameter("", e.to_string()))?;
@@ -84,7 +48,7 @@ pub fn answer(
         .read_to_string(&mut text)
         .map_err(|e| format!("stdin: {e}"))?;
     let question: Question = serde_json::from_str(&text).map_err(|e| {
-        format!("{DESCRIBE} wants {{\"params\": ..., \"inputs\": [...]}} on stdin: {e}")
+        format!("{DESCRIBE_ARGUMENT} wants {{\"params\": ..., \"inputs\": [...]}} on stdin: {e}")
     })?;
     let answer = match describe(&question) {
         Ok(described) => Answer::Described(described),

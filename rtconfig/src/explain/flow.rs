@@ -1,6 +1,7 @@
 //! The flow as boxes and arrows: time runs down the page, each stream runs in a lane left of the boxes.
 
 use super::{COLUMNS, cut};
+use crate::describe::Program;
 use crate::plan::{
     Adapter, Full, InputPlan, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan, WaitKind,
 };
@@ -151,6 +152,10 @@ fn draw_stage(plan: &Plan, index: usize, lanes: &mut Lanes, lines: &mut Vec<Stri
         lanes.straight(),
         boxed(&describe_placement(stage))
     ));
+    if let Program::External { command, folder } = &stage.program {
+        let text = format!("runs `{}` in {}", command.join(" "), folder.display());
+        lines.push(format!("{}{}", lanes.straight(), boxed(&text)));
+    }
 
     let mut outputs = stage.outputs.iter().peekable();
     let below = if outputs.peek().is_some() {

@@ -20,6 +20,9 @@ pub struct GraphKeys {
     /// Reserved for graphs that span machines; refused today.
     #[serde(default)]
     pub machine: Option<Reserved>,
+    /// Other people's stages and graphs.
+    #[serde(default)]
+    pub modules: ModulesKeys,
     /// The tick that paces stages. Needed unless all sources have pace `none`.
     #[serde(default)]
     pub timer: Option<TimerKeys>,
@@ -32,6 +35,16 @@ pub struct GraphKeys {
     /// Rings of the streams that some stage's `out` names.
     #[serde(default)]
     pub stream: IndexMap<String, StreamKeys>,
+}
+
+/// Other people's stages and graphs.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModulesKeys {
+    /// Folders that hold `stages/NAME/stage.toml` and `graphs/*.toml`; relative ones count from the folder of the graph file.
+    /// Those of the environment variable `EPHAPSE_PATH` come after them.
+    #[serde(default)]
+    pub path: Vec<String>,
 }
 
 /// The timer process.

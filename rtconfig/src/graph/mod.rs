@@ -13,12 +13,12 @@ mod words;
 
 pub use edge::{FeedbackFrames, FeedbackType, InputKeys, InputTable, WindowKeys};
 pub use experiment::{Experiment, TextOrNumber};
-pub use keys::{DefaultKeys, GraphKeys, StageKeys, StreamKeys, TimerKeys};
+pub use keys::{DefaultKeys, GraphKeys, ModulesKeys, StageKeys, StreamKeys, TimerKeys};
 pub use tree::{Node, Value};
 pub use words::{OverrunWord, Reserved};
 
 use crate::problem::{Place, Problem};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
 /// A graph as written, with every key's place.
@@ -58,13 +58,7 @@ impl Graph {
     /// # Errors
     /// As [`Graph::from_path`].
     pub fn from_str(text: &str, file: &str) -> Result<Self, Problem> {
-        let tree = tree::parse(text).map_err(|(place, words)| Problem {
-            file: file.to_owned(),
-            place,
-            key: String::new(),
-            what: format!("this is not TOML: {words}"),
-            remedy: "correct the line".to_owned(),
-        })?;
+        let tree = parse(text, file)?;
         Ok(Graph {
             keys: read(&tree, file)?,
             tree,
@@ -138,8 +132,20 @@ impl Graph {
     }
 }
 
-fn read(tree: &Node, file: &str) -> Result<GraphKeys, Problem> {
-    GraphKeys::deserialize(tree).map_err(|error| Problem {
+/// TOML text as a tree whose values know their lines; problems call it `file`.
+pub(crate) fn parse(text: &str, file: &str) -> Result<Node, Problem> {
+    tree::parse(text).map_err(|(place, words)| Problem {
+        file: file.to_owned(),
+        place,
+        key: String::new(),
+        what: format!("this is not TOML: {words}"),
+        remedy: "correct the line".to_owned(),
+    })
+}
+
+/// A tree as the keys it must be; a problem stands at the key that does not fit.
+pub(crate) fn read<T: DeserializeOwned>(tree: &Node, file: &str) -> Result<T, Problem> {
+    T::deserialize(tree).map_err(|error| Problem {
         file: file.to_owned(),
         place: error.place.unwrap_or_else(|| tree.place.clone()),
         key: error.path.join("."),

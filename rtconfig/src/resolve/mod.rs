@@ -8,8 +8,9 @@ mod order;
 mod params;
 mod placement;
 mod priority;
+mod programs;
 mod rings;
-mod type_rules;
+pub(crate) mod type_rules;
 mod types;
 mod warnings;
 mod wiring;
@@ -51,8 +52,16 @@ pub fn resolve(
     options: &ResolveOptions,
 ) -> Result<Plan, Vec<Problem>> {
     let wiring = wiring::wire(graph, catalogue)?;
+    if !options.offline {
+        programs::check_found(graph, &wiring)?;
+    }
     let mut problems = Vec::new();
-    let placement = placement::place(graph, &wiring, &mut problems);
+    let mut placement = placement::place(graph, &wiring, &mut problems);
+    for (stage, placed) in wiring.stages.iter().zip(&mut placement.stages) {
+        placed.budget_ns = placed
+            .budget_ns
+            .or_else(|| catalogue.budget_ns(&stage.kind.kind));
+    }
     let online = match (&options.online_cpus, options.check_host) {
         (Some(cpus), true) => Some(cpus.clone()),
         (None, true) => host::online_cpus(Path::new("/")),

@@ -71,7 +71,7 @@ fn settle_path(text: &str, folder: &Path, place: &Place) -> String {
     let here = std::path::absolute(text).unwrap_or_else(|_| Path::new(text).to_owned());
     let (first, second) = match place {
         Place::Line(_) => (beside_graph, here),
-        Place::Set(_) => (here, beside_graph),
+        Place::Set(_) | Place::Variable(_) => (here, beside_graph),
     };
     let chosen = if !first.exists() && second.exists() {
         second

@@ -1,11 +1,13 @@
 //! What every stream type must keep to, whoever made it: the limits of the ring ABI's type description.
 
-use crate::stream_type::{Kind, StreamType};
+use crate::stream_type::{Kind, RecordLayout, StreamType};
 
 /// Most axes of a type, time included.
 const MOST_AXES: usize = 4;
 /// Longest unit or axis name, in bytes.
 const LONGEST_WORD: usize = 15;
+/// Longest name of a record layout or of one of its fields, in bytes.
+const LONGEST_RECORD_NAME: usize = 31;
 /// Largest block: beyond it a copy takes longer than any tick, and sizes of a ring stop fitting into 64 bits.
 const LARGEST_BLOCK_BYTES: u128 = 1 << 30;
 
@@ -47,6 +49,16 @@ pub fn fault(stream_type: &StreamType) -> Option<String> {
     if let Some(long) = words.into_iter().find(|word| word.len() > LONGEST_WORD) {
         return Some(format!("`{long}` is longer than {LONGEST_WORD} bytes"));
     }
+    if let Some(fault) = stream_type.record.as_ref().and_then(record_fault) {
+        return Some(fault);
+    }
+    let rate = stream_type.rate;
+    if (rate.numerator == 0) != (rate.denominator == 0) {
+        return Some(format!(
+            "{} frames in {} seconds are no rate",
+            rate.numerator, rate.denominator
+        ));
+    }
     let bytes = block_bytes(stream_type);
     if bytes > LARGEST_BLOCK_BYTES {
         return Some(format!(
@@ -63,6 +75,42 @@ pub fn fault(stream_type: &StreamType) -> Option<String> {
         .into_iter()
         .find(|(_, length)| *length != 0 && *length != channels)
         .map(|(name, length)| format!("there are {channels} channels and {length} {name}"))
+}
+
+/// Fields stand behind each other inside the record.
+fn record_fault(record: &RecordLayout) -> Option<String> {
+    let names = record.fields.iter().map(|field| &field.name);
+    if let Some(name) = names
+        .chain([&record.name])
+        .find(|name| name.is_empty() || name.len() > LONGEST_RECORD_NAME)
+    {
+        return Some(format!(
+            "`{name}` is not a name of 1 to {LONGEST_RECORD_NAME} bytes"
+        ));
+    }
+    let mut end = 0;
+    for field in &record.fields {
+        let bytes = field.dtype.bytes(1) as u64 * u64::from(field.count);
+        if field.unit.len() > LONGEST_WORD {
+            return Some(format!(
+                "the unit of the field `{}` is longer than {LONGEST_WORD} bytes",
+                field.name
+            ));
+        }
+        if field.count == 0 || u64::from(field.offset) < end {
+            return Some(format!(
+                "the field `{}` holds nothing, or stands in the one before it",
+                field.name
+            ));
+        }
+        end = u64::from(field.offset) + bytes;
+    }
+    (end == 0 || end > u64::from(record.bytes) || !record.bytes.is_multiple_of(8)).then(|| {
+        format!(
+            "a record `{}` of {} bytes: its fields take {end}, and it must be a multiple of 8",
+            record.name, record.bytes
+        )
+    })
 }
 
 /// Bytes of a block, for types that have not been checked yet: no product overflows.
@@ -114,6 +162,28 @@ mod tests {
             t.axes[1].name = "row".to_owned();
         };
         broken(shaped, "at most the channels");
+        broken(|t| t.rate.denominator = 0, "no rate");
+    }
+
+    #[test]
+    fn each_broken_record_layout_is_named() {
+        let broken = |change: fn(&mut RecordLayout), words: &str| {
+            let mut layout = spike_layout("uV");
+            change(&mut layout);
+            let fault = fault(&StreamType::records(layout, 1)).unwrap_or_default();
+            assert!(fault.contains(words), "{words}: {fault}");
+        };
+        broken(|r| r.name.clear(), "not a name");
+        broken(|r| r.fields[1].name = "x".repeat(32), "not a name");
+        broken(|r| r.fields[1].offset = 4, "`channel`");
+        broken(|r| r.fields[0].count = 0, "`frame`");
+        broken(|r| r.fields[3].count = u32::MAX, "its fields take");
+        broken(|r| r.bytes = 28, "multiple of 8");
+        broken(|r| r.fields.clear(), "its fields take 0");
+        broken(
+            |r| r.fields[0].unit = "x".repeat(16),
+            "the unit of the field",
+        );
     }
 
     #[test]

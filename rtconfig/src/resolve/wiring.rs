@@ -168,7 +168,9 @@ fn find_kinds<'a>(
                 let usable = catalogue.kinds().iter().filter(|kind| !kind.helper);
                 let remedy = match nearest(&keys.kind, usable.map(|kind| kind.kind.as_str())) {
                     Some(kind) => format!("did you mean `{kind}`?"),
-                    None => "`ephapse list` shows all kinds".to_owned(),
+                    None => "`ephapse list` shows all kinds; those of your own are found through `[modules] path` or \
+                             EPHAPSE_PATH"
+                        .to_owned(),
                 };
                 problems.push(graph.problem(
                     &path,

@@ -2,6 +2,7 @@
 
 use super::Decided;
 use super::placement::word;
+use crate::describe::Program;
 use crate::graph::{FeedbackType, Graph, InputTable, OverrunWord};
 use crate::plan::{Adapter, Full, OnDeath, Plan, Policy, Read, SeatKind, StagePlan, WaitKind};
 use serde_json::Value as Json;
@@ -18,6 +19,12 @@ pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
             experiment.insert(name, text(words));
         }
         document.insert("experiment", Item::Table(experiment));
+    }
+    let folders = module_folders(plan);
+    if !folders.is_empty() {
+        let mut modules = Table::new();
+        modules.insert("path", toml_edit::value(folders));
+        document.insert("modules", Item::Table(modules));
     }
     if let Some(timer) = &plan.timer {
         let mut table = Table::new();
@@ -65,6 +72,24 @@ pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
         )
     });
     format!("{source}{document}")
+}
+
+/// Where the plan's external stages come from, whether the graph or the environment named the folder; absolute, because
+/// the resolved graph lies elsewhere.
+fn module_folders(plan: &Plan) -> Array {
+    let mut folders: Vec<String> = Vec::new();
+    for stage in &plan.stages {
+        // FOLDER/stages/NAME/stage.toml
+        if let Program::External { folder, .. } = &stage.program
+            && let Some(module) = folder.ancestors().nth(2)
+        {
+            let module = module.to_string_lossy().into_owned();
+            if !folders.contains(&module) {
+                folders.push(module);
+            }
+        }
+    }
+    folders.into_iter().collect()
 }
 
 fn stage_table<'a>(

@@ -1,20 +1,21 @@
 //! `check`, `explain`, `schema`, and how a graph becomes a plan.
 
-use crate::catalogue::catalogue;
-use crate::cli::GraphArgs;
+use crate::catalogue::{all_of, graph_file, with_modules};
+use crate::cli::{GraphArgs, SchemaArgs};
 use crate::output::sayln;
 use ephapse_engine::os;
+use ephapse_rtconfig::describe::Catalogue;
 use ephapse_rtconfig::graph::Graph;
+use ephapse_rtconfig::modules::manifest_schema;
 use ephapse_rtconfig::plan::Plan;
-use ephapse_rtconfig::problem::Problem;
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
 use ephapse_rtconfig::{explain, schema};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Reads a graph and applies `--set` arguments.
-pub fn load(path: &Path, set: &[String]) -> Result<Graph, Problem> {
-    let mut graph = Graph::from_path(path)?;
+/// Reads a graph, named by its file or by its name in a module, and applies `--set` arguments.
+pub fn load(path: &Path, set: &[String]) -> anyhow::Result<Graph> {
+    let mut graph = Graph::from_path(graph_file(path)?)?;
     for argument in set {
         graph.apply_set(argument)?;
     }
@@ -22,40 +23,24 @@ pub fn load(path: &Path, set: &[String]) -> Result<Graph, Problem> {
 }
 
 /// Resolves a graph against this host, or prints every problem and says which comes first.
-pub fn plan(graph: &Graph, offline: bool) -> anyhow::Result<Plan> {
+pub fn plan(graph: &Graph, catalogue: &dyn Catalogue, offline: bool) -> anyhow::Result<Plan> {
     let options = ResolveOptions {
         check_host: !offline,
         shm_free_bytes: os::shm_free_bytes(),
         offline,
         ..ResolveOptions::default()
     };
-    match resolve(graph, &catalogue(), &options) {
-        Ok(plan) => {
-            for warning in warnings(graph, &plan) {
-                eprintln!("ephapse: warning: {warning}");
-            }
-            Ok(plan)
-        }
-        Err(problems) => {
-            let mut problems = problems.into_iter();
-            let first = problems
-                .next()
-                .map(anyhow::Error::from)
-                .unwrap_or_else(|| anyhow::anyhow!("the graph was refused without a reason"));
-            let rest: Vec<String> = problems.map(|p| format!("\n         {p}")).collect();
-            Err(if rest.is_empty() {
-                first
-            } else {
-                anyhow::anyhow!("{first}{}", rest.concat())
-            })
-        }
+    let plan = resolve(graph, catalogue, &options).map_err(all_of)?;
+    for warning in warnings(graph, &plan) {
+        eprintln!("ephapse: warning: {warning}");
     }
+    Ok(plan)
 }
 
 /// `ephapse check`.
 pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
     let graph = load(&args.graph, &args.set)?;
-    let plan = plan(&graph, args.offline)?;
+    let plan = plan(&graph, &with_modules(Some(&graph))?, args.offline)?;
     sayln!(
         "{}: sound: {} stages, {} streams",
         args.graph.display(),
@@ -67,15 +52,23 @@ pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
 /// `ephapse explain`.
 pub fn explain(args: &GraphArgs) -> anyhow::Result<ExitCode> {
     let graph = load(&args.graph, &args.set)?;
-    sayln!("{}", explain::draw(&plan(&graph, args.offline)?).trim_end());
+    let plan = plan(&graph, &with_modules(Some(&graph))?, args.offline)?;
+    sayln!("{}", explain::draw(&plan).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
 /// `ephapse schema`.
-pub fn schema() -> anyhow::Result<ExitCode> {
-    sayln!(
-        "{}",
-        serde_json::to_string_pretty(&schema::graph_schema(&catalogue()))?
-    );
+pub fn schema(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
+    let schema = if args.stage {
+        manifest_schema()
+    } else {
+        let graph = args
+            .graph
+            .as_ref()
+            .map(|graph| load(graph, &[]))
+            .transpose()?;
+        schema::graph_schema(&with_modules(graph.as_ref())?)
+    };
+    sayln!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(ExitCode::SUCCESS)
 }

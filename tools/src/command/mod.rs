@@ -17,7 +17,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => graph::check(&args),
         Command::Explain(args) => graph::explain(&args),
-        Command::Schema => graph::schema(),
+        Command::Schema(args) => graph::schema(&args),
         Command::List(args) => list::list(&args),
         Command::Status(args) => session::status(&args),
         Command::Gc => session::gc(),

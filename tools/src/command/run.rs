@@ -1,6 +1,7 @@
 //! `run`: a graph from file to report.
 
 use super::graph::{load, plan};
+use crate::catalogue::with_modules;
 use crate::cli::{RunArgs, RunOptions};
 use crate::output::sayln;
 use crate::screen::{Screen, json_line, plain_line};
@@ -8,6 +9,7 @@ use crate::watch::Watch;
 use anyhow::Context;
 use ephapse_bench::report::{self, Report};
 use ephapse_engine::launch::{self, Live, Options, collect_garbage};
+use ephapse_rtconfig::describe::{Catalogue, Role};
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::host::HostFingerprint;
 use ephapse_rtconfig::plan::Plan;
@@ -59,13 +61,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Runs a job and reports it.
 pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode> {
-    adjust(&mut job, options)?;
+    let catalogue = with_modules(Some(&job.graph))?;
+    adjust(&mut job, options, &catalogue)?;
     for (session, segments) in collect_garbage()? {
         eprintln!(
             "ephapse: removed {segments} segments that session `{session}` left when it was killed"
         );
     }
-    let plan = plan(&job.graph, false)?;
+    let plan = plan(&job.graph, &catalogue, false)?;
     let recording = job.recording.clone().or_else(|| recording_of(&plan));
     if !options.json
         && let Some(recording) = &recording
@@ -130,7 +133,7 @@ pub fn program() -> String {
 }
 
 /// What the command line decides beside the graph: unpaced sources, and logs beside the report.
-fn adjust(job: &mut Job, options: &RunOptions) -> anyhow::Result<()> {
+fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> anyhow::Result<()> {
     prepare_folder(&job.folder)?;
     let stages: Vec<(String, String, bool)> = job
         .graph
@@ -153,7 +156,10 @@ fn adjust(job: &mut Job, options: &RunOptions) -> anyhow::Result<()> {
                 path.display().to_string()
             ))?;
         }
-        if options.unpaced && kind.starts_with("acquire.") {
+        let is_source = catalogue
+            .kind(&kind)
+            .is_some_and(|kind| kind.role == Role::Acquire);
+        if options.unpaced && is_source {
             job.graph
                 .apply_set(&format!("stage.{name}.pace=\"none\""))?;
         }
@@ -180,7 +186,7 @@ fn recording_of(plan: &Plan) -> Option<String> {
     let source = plan
         .stages
         .iter()
-        .find(|s| s.pacing.is_none() || s.kind.starts_with("acquire."))?;
+        .find(|s| s.pacing.is_none() || s.role == Role::Acquire)?;
     let path = source
         .params
         .get("path")

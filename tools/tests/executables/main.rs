@@ -6,6 +6,7 @@ mod deaths;
 mod demo;
 mod finished;
 mod loop_graph;
+mod modules;
 mod place;
 mod prove;
 mod recordings;
