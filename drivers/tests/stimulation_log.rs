@@ -30,13 +30,14 @@ fn lines_are_in_the_file_when_the_block_is_done_and_an_old_log_is_gone() {
     std::fs::write(&path, "a log of an earlier run\n".repeat(100)).unwrap();
     let mut log = LogFile::open(&path).unwrap();
     let mut state = WriterState::default();
-    log.write(&mut state, &[]).unwrap();
+    log.write(&mut state, &[], None).unwrap();
     assert_eq!(
         lines(&path).len(),
         0,
         "the first block of a run empties the file"
     );
-    log.write(&mut state, &[command(19), command(39)]).unwrap();
+    log.write(&mut state, &[command(19), command(39)], None)
+        .unwrap();
     let written = lines(&path);
     assert_eq!(written[1]["last_frame"], 39);
     assert_eq!(written[1]["value"], 8.0);
@@ -49,14 +50,15 @@ fn a_writer_killed_in_the_middle_of_a_block_and_started_again_writes_every_comma
     let path = folder.path().join("log.jsonl");
     let mut log = LogFile::open(&path).unwrap();
     let mut state = WriterState::default();
-    log.write(&mut state, &[command(19)]).unwrap();
+    log.write(&mut state, &[command(19)], None).unwrap();
     // Its second block reaches the file, but the writer dies before its state does.
-    log.write(&mut state.clone(), &[command(39), command(59)])
+    log.write(&mut state.clone(), &[command(39), command(59)], None)
         .unwrap();
     drop(log);
     let mut log = LogFile::open(&path).unwrap();
-    log.write(&mut state, &[command(39), command(59)]).unwrap();
-    log.write(&mut state, &[command(79)]).unwrap();
+    log.write(&mut state, &[command(39), command(59)], None)
+        .unwrap();
+    log.write(&mut state, &[command(79)], None).unwrap();
     let frames: Vec<u64> = lines(&path)
         .iter()
         .map(|l| l["last_frame"].as_u64().unwrap())

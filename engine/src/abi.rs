@@ -383,7 +383,9 @@ pub struct SessionWords {
     pub run_ns: AtomicU64,
     /// Tick length, ns.
     pub period_ns: AtomicU64,
-    pad0: [u64; 9],
+    /// 1: every stimulation command is refused from now on. Stored once.
+    pub off: AtomicU64,
+    pad0: [u64; 8],
 }
 
 /// Page 2 of the session segment: written by the timer.

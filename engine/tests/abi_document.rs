@@ -63,7 +63,7 @@ fn in_code() -> BTreeMap<String, Layout> {
             position tick first_frame origin_stream flags origin_first origin_frame cause part parts valid lost settling
             epoch sampled_ns arrived_ns committed_ns user reserved
         }
-        SessionWords { state start_ns start_tick stop_tick stop run_ns period_ns }
+        SessionWords { state start_ns start_tick stop_tick stop run_ns period_ns off }
         TimerWords { tick tick_ns }
         StageWords {
             owner state asks_stop heartbeat_ns flip policy priority cpu locked_bytes allocations minor_faults

@@ -30,8 +30,14 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Lists the kinds of stage, those of modules with their folders, or the graphs of modules
     List(ListArgs),
-    /// Lists the sessions of this user
+    /// Lists the sessions of this user, or shows one
     Status(StatusArgs),
+    /// Stops a session: its sources end, what is in its rings is dealt with, the report is written
+    Stop(StopArgs),
+    /// Switches stimulation off: every further command of the session is refused, and recorded as refused
+    Off(OffArgs),
+    /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
+    Restart(RestartArgs),
     /// Removes what killed sessions have left in shared memory
     Gc,
     /// Measures latencies of this host and of the engine on it, in the manner of `rtla timerlat hist`
@@ -218,7 +224,45 @@ pub struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct StopArgs {
+    /// Session; may be left out if only one runs
+    pub session: Option<String>,
+    /// Leave at once, without draining
+    #[arg(long)]
+    pub now: bool,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct OffArgs {
+    /// Session; may be left out if only one runs
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// Stage, by its name in the graph
+    pub stage: String,
+    /// Session; may be left out if only one runs
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Session to be shown, stage by stage
+    pub session: Option<String>,
+    /// Show it again every second, until it ends
+    #[arg(long, requires = "session")]
+    pub watch: bool,
     /// JSON
     #[arg(long)]
     pub json: bool,

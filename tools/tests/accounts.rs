@@ -186,6 +186,7 @@ fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
         ),
         interrupts: Arc::new(AtomicU32::new(0)),
         live: &mut |_| {},
+        redescribe: &|stage| Ok(stage.described.clone()),
         before_check,
     };
     launch(plan, &mut options).unwrap_or_else(|error| panic!("{error}"))

@@ -32,6 +32,7 @@ pub fn run(
             full_program: programs.full.clone(),
             interrupts: interrupts.clone(),
             live: &mut |_| {},
+            redescribe: &|stage| Ok(stage.described.clone()),
             before_check: &mut |_| {},
         },
     )?;

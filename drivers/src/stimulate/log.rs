@@ -2,6 +2,7 @@
 
 use super::command::check;
 use super::log_writer::{LogWriter, check_writable};
+use super::refusal::Refusal;
 use ephapse_engine::abi::SlotHeader;
 use ephapse_engine::records::Command;
 use ephapse_engine::stage::{
@@ -19,6 +20,9 @@ pub struct LogParams {
     /// File of JSON lines, one per command; written anew by every run.
     #[serde(default = "default_path")]
     pub path: PathBuf,
+    /// Carry out commands, too, that come from a stage which was started again without its state and has not settled.
+    #[serde(default)]
+    pub accept_reset: bool,
 }
 
 fn default_path() -> PathBuf {
@@ -29,7 +33,9 @@ fn default_path() -> PathBuf {
 const LOG_SLOTS: u32 = 64;
 
 /// The stage `stimulate.log`.
-pub struct Log;
+pub struct Log {
+    accept_reset: bool,
+}
 
 impl Stage for Log {
     const KIND: &'static str = "stimulate.log";
@@ -63,11 +69,13 @@ impl Stage for Log {
     }
 
     fn prepare(
-        _params: Self::Params,
+        params: Self::Params,
         _inputs: &[(&str, &StreamType)],
         _what: &Described,
     ) -> Result<Self, StageError> {
-        Ok(Log)
+        Ok(Log {
+            accept_reset: params.accept_reset,
+        })
     }
 
     fn process(
@@ -81,6 +89,8 @@ impl Stage for Log {
         let room = block.room();
         let out = &mut block.slice::<Command>()[..room];
         let passed = pass_commands(commands.header, commands.slice(), ctx.tick, ctx.now_ns, out);
+        let refusal = Refusal::of(commands.header, ctx.off, self.accept_reset);
+        block.header().user = refusal.map_or(0, |refusal| refusal as u64);
         block.commit(passed);
         Next::Continue
     }

@@ -3,6 +3,7 @@
 use super::command::check;
 use super::log::LogParams;
 use super::log_line::write_line;
+use super::refusal::Refusal;
 use ephapse_engine::records::Command;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Program, Role, Stage, StageError,
@@ -62,14 +63,19 @@ impl LogFile {
         })
     }
 
-    /// Writes the commands and flushes; a block without commands costs nothing.
+    /// Writes the commands, all carried out or all refused, and flushes; a block without commands costs nothing.
     ///
     /// At the first call everything behind `state.bytes` is cut off: what an earlier run left, or, after a restart, the
     /// block that was half written when the writer was killed. Every command stands in the file exactly once.
     ///
     /// # Errors
     /// Those of the file.
-    pub fn write(&mut self, state: &mut WriterState, commands: &[Command]) -> io::Result<()> {
+    pub fn write(
+        &mut self,
+        state: &mut WriterState,
+        commands: &[Command],
+        refusal: Option<Refusal>,
+    ) -> io::Result<()> {
         if !self.resumed {
             let inner = self.file.get_mut();
             inner.file.set_len(state.bytes)?;
@@ -81,7 +87,7 @@ impl LogFile {
             return Ok(());
         }
         for command in commands {
-            write_line(&mut self.file, command)?;
+            write_line(&mut self.file, command, refusal)?;
         }
         self.file.flush()?;
         state.bytes = self.file.get_ref().bytes;
@@ -200,7 +206,11 @@ impl Stage for LogWriter {
         _outputs: &mut Outputs<'_>,
     ) -> Next {
         let commands = inputs.pacing();
-        match self.file.write(ctx.state.typed(), commands.slice()) {
+        let refusal = Refusal::from_user(commands.header.user);
+        match self
+            .file
+            .write(ctx.state.typed(), commands.slice(), refusal)
+        {
             Ok(()) => Next::Continue,
             Err(error) => self.stop(&error),
         }
@@ -211,6 +221,6 @@ impl Stage for LogWriter {
 
     /// A run without a single block still leaves a log of its own: an empty one.
     fn finish(&mut self, ctx: &mut Ctx<'_>, _outputs: &mut Outputs<'_>) {
-        let _ = self.file.write(ctx.state.typed(), &[]);
+        let _ = self.file.write(ctx.state.typed(), &[], None);
     }
 }

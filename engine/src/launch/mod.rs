@@ -7,7 +7,10 @@
 
 mod account;
 mod collect;
+mod commands;
+mod deaths;
 mod events;
+mod listener;
 mod place;
 mod prepare;
 mod restart;
@@ -24,6 +27,8 @@ pub use run::{Live, launch};
 pub use session_file::{Found, ProcessRecord, SessionRecord, collect_garbage, sessions};
 
 use crate::shm::ShmError;
+use ephapse_rtconfig::describe::Described;
+use ephapse_rtconfig::plan::StagePlan;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -46,6 +51,8 @@ pub struct Options<'a> {
     pub interrupts: Arc<AtomicU32>,
     /// Called about ten times a second while the session runs.
     pub live: &'a mut dyn FnMut(&Live),
+    /// Asks a stage once more what it is, before its executable is started again by command: it may have been rebuilt.
+    pub redescribe: &'a dyn Fn(&StagePlan) -> Result<Described, String>,
     /// Called once when everything has ended and before the accounts are checked: the tests of the accounts corrupt a
     /// counter here.
     pub before_check: &'a mut dyn FnMut(&Processes),

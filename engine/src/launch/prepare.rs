@@ -325,6 +325,11 @@ impl Process {
         &self.memory.words
     }
 
+    /// How often it has been started.
+    pub(super) fn generation(&self) -> u32 {
+        self.started_from.file.generation
+    }
+
     /// What it says went wrong; failing that, the last line it wrote to stderr.
     pub(super) fn reason(&self) -> String {
         let said = crate::text::load(&self.words().reason);

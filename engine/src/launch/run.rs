@@ -2,18 +2,19 @@
 
 use super::account;
 use super::collect::{Collector, LoopNow};
+use super::commands::Commands;
+use super::listener::Listener;
 use super::prepare::{Process, Processes};
-use super::restart::{Deaths, Verdict};
-use super::supervise::{Death, Supervisor};
+use super::restart::Deaths;
+use super::supervise::{Happened, Supervisor};
 use super::witness::Witnesses;
 use super::{LaunchError, Options};
 use crate::abi::{OPEN, session_state, stage_state};
 use crate::os::{self, PidFd};
 use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
 use crate::sync::Ordering;
-use ephapse_rtconfig::plan::{OnDeath, Plan, Policy};
+use ephapse_rtconfig::plan::{Plan, Policy};
 use std::collections::BTreeSet;
-use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
 /// From spawn to ready.
@@ -72,7 +73,7 @@ pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchE
     Ok(Run::new(processes, collector)?.go(options))
 }
 
-fn state_name(process: &Process) -> &'static str {
+pub(super) fn state_name(process: &Process) -> &'static str {
     let state = process.words().state.load(Ordering::Acquire) as usize;
     stage_state::NAMES.get(state).copied().unwrap_or("unknown")
 }
@@ -168,21 +169,24 @@ fn check_real_time(processes: &Processes, options: &Options<'_>) -> Result<(), L
     }
 }
 
-struct Run {
-    processes: Processes,
+pub(super) struct Run {
+    pub(super) processes: Processes,
     collector: Collector,
-    supervisor: Option<Supervisor>,
+    pub(super) supervisor: Supervisor,
+    /// Gone before the processes are: nobody is to ask a session that closes.
+    listener: Option<Listener>,
+    pub(super) commands: Commands,
     witnesses: Witnesses,
-    start_ns: u64,
+    pub(super) start_ns: u64,
     started_realtime_ns: u64,
-    faults: Vec<Fault>,
-    died: Vec<bool>,
-    deaths: Vec<Deaths>,
-    restarts: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) died: Vec<bool>,
+    pub(super) deaths: Vec<Deaths>,
+    pub(super) restarts: Vec<Fault>,
     asked: Vec<bool>,
-    ended_by: Option<String>,
+    pub(super) ended_by: Option<String>,
     ties: Vec<Tie>,
-    rt: RtState,
+    pub(super) rt: RtState,
 }
 
 impl Run {
@@ -199,6 +203,7 @@ impl Run {
             path: "supervisor's pipe".into(),
             why: e.to_string(),
         })?;
+        let listener = Listener::start(&processes.plan.session, supervisor.sender())?;
         let why = why_no_real_time(&processes);
         // Only a paced run can be stalled: logical time does not pass by itself.
         let cpus: BTreeSet<u32> = match processes.plan.timer {
@@ -207,7 +212,9 @@ impl Run {
         };
         Ok(Run {
             witnesses: Witnesses::start(cpus),
-            supervisor: Some(supervisor),
+            supervisor,
+            listener: Some(listener),
+            commands: Commands::new(count),
             deaths: vec![Deaths::default(); count],
             restarts: Vec::new(),
             processes,
@@ -284,10 +291,12 @@ impl Run {
 
     /// One turn of the launcher: deaths, wishes, records, screen.
     fn beat(&mut self, options: &mut Options<'_>, stop: &mut u64) {
-        let death = self.supervisor.as_ref().and_then(|s| s.next(RHYTHM));
-        if let Some(death) = death {
-            self.note_death(death, stop);
+        match self.supervisor.next(RHYTHM) {
+            Some(Happened::Death(death)) => self.note_death(death, stop),
+            Some(Happened::Asked(asked)) => self.heed(asked, options, stop),
+            None => {}
         }
+        self.answer_restarts();
         for index in 0..self.processes.list.len() {
             let words = self.processes.list[index].words();
             if words.asks_stop.load(Ordering::Acquire) != 0 && !self.asked[index] {
@@ -322,7 +331,7 @@ impl Run {
         (options.live)(&live);
     }
 
-    fn order_stop(&mut self, stop: &mut u64, level: u64) {
+    pub(super) fn order_stop(&mut self, stop: &mut u64, level: u64) {
         if *stop < level {
             *stop = level;
             self.processes
@@ -332,11 +341,11 @@ impl Run {
         }
     }
 
-    fn fault(&mut self, who: &str, what: &str) {
+    pub(super) fn fault(&mut self, who: &str, what: &str) {
         self.fault_at(os::monotonic_ns(), who, what);
     }
 
-    fn fault_at(&mut self, at_ns: u64, who: &str, what: &str) {
+    pub(super) fn fault_at(&mut self, at_ns: u64, who: &str, what: &str) {
         let tick = self.processes.tick();
         let at_ns = at_ns as i64 - self.start_ns as i64;
         self.processes.events.say(tick, who, what);
@@ -346,101 +355,6 @@ impl Run {
             who: who.to_owned(),
             what: what.to_owned(),
         });
-    }
-
-    /// A process has ended: well, if it had said so; otherwise its policy decides what becomes of it.
-    fn note_death(&mut self, death: Death, stop: &mut u64) {
-        let index = death.process;
-        let process = &mut self.processes.list[index];
-        let status = process.child.wait();
-        // Whoever was killed by somebody else is not to blame, and neither is the block it had in hand.
-        let own_fault = status
-            .as_ref()
-            .is_ok_and(|s| !matches!(s.signal(), Some(libc::SIGKILL | libc::SIGTERM)));
-        let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
-        process.exited = Some(status.clone());
-        let (who, stage) = (process.name.clone(), process.stage);
-        if process.words().state.load(Ordering::Acquire) == stage_state::DONE {
-            return;
-        }
-        let said = self.processes.list[index].reason();
-        let what = if said.is_empty() {
-            format!("died ({status})")
-        } else {
-            format!("died ({status}): {said}")
-        };
-        let policy = stage.map_or(OnDeath::Stop, |s| self.processes.plan.stages[s].on_death);
-        if policy == OnDeath::Restart && *stop < 2 {
-            match self.start_again(index, own_fault, death.at_ns, &what) {
-                Ok(()) => return,
-                Err(why) => self.fault(&who, &why),
-            }
-        }
-        self.died[index] = true;
-        self.fault_at(death.at_ns, &who, &what);
-        match stage {
-            Some(stage) => {
-                account::bury(&self.processes, stage);
-                if policy != OnDeath::Isolate {
-                    self.ended_by.get_or_insert(format!("{who} {what}"));
-                    self.order_stop(stop, 1);
-                }
-            }
-            // Without a timer nobody is rung and nothing drains.
-            None => {
-                self.ended_by.get_or_insert(format!("{who} {what}"));
-                self.order_stop(stop, 2);
-            }
-        }
-    }
-
-    /// Starts a dead process again. The error says why that was given up.
-    fn start_again(
-        &mut self,
-        index: usize,
-        own_fault: bool,
-        at_ns: u64,
-        what: &str,
-    ) -> Result<(), String> {
-        let process = &self.processes.list[index];
-        let pacing = process
-            .stage
-            .and_then(|s| self.processes.plan.stages[s].pacing);
-        let bank = process.memory.bank();
-        let position = pacing.map(|p| bank.inputs[p].position.load(Ordering::Relaxed));
-        let flip = process.words().flip.load(Ordering::Acquire);
-        let who = process.name.clone();
-        let poison = match self.deaths[index].judge(flip, position, own_fault) {
-            Verdict::Restart => None,
-            Verdict::PassOver(position) => Some(position),
-            Verdict::GiveUp => {
-                return Err("dies again and again without finishing one activation".to_owned());
-            }
-        };
-        let fd = self
-            .processes
-            .restart(index, poison)
-            .map_err(|e| format!("cannot be started again: {e}"))?;
-        if let Some(supervisor) = &mut self.supervisor {
-            supervisor.watch(index, fd);
-        }
-        let tick = self.processes.tick();
-        let what = match poison {
-            None => format!("{what}; started again"),
-            Some(position) => {
-                format!(
-                    "{what}; started again behind block {position}, which killed it twice (poison)"
-                )
-            }
-        };
-        self.processes.events.say(tick, &who, &what);
-        self.restarts.push(Fault {
-            at_ns: at_ns as i64 - self.start_ns as i64,
-            tick,
-            who,
-            what,
-        });
-        Ok(())
     }
 
     fn who_holds(&self) -> String {
@@ -518,7 +432,7 @@ impl Run {
         });
     }
 
-    fn live(&mut self, now_ns: u64) -> Live {
+    pub(super) fn live(&mut self, now_ns: u64) -> Live {
         let state = self.processes.session_words().state.load(Ordering::Relaxed) as usize;
         let skipped = self.processes.list.iter().map(|p| p.memory.bank());
         let skipped = skipped.map(|b| {
@@ -542,7 +456,7 @@ impl Run {
     }
 
     fn close(mut self, options: &mut Options<'_>, stop_tick: u64, end_ns: u64) -> Outcome {
-        self.supervisor = None;
+        self.listener = None;
         (options.before_check)(&self.processes);
         let start_tick = self
             .processes

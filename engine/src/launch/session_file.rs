@@ -230,6 +230,7 @@ pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
         if let Some(dir) = path.parent() {
             let _ = std::fs::remove_dir_all(dir.join(&session));
         }
+        let _ = std::fs::remove_file(path.with_extension("control"));
         let _ = std::fs::remove_file(&path);
         removed.push((session, segments));
     }

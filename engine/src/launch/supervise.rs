@@ -1,5 +1,6 @@
 //! The supervisor: a FIFO thread blocked in `poll` on every process's descriptor. It touches no disk, terminal or socket.
 
+use super::listener::Asked;
 use crate::os::{self, PidFd};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,9 +25,18 @@ pub(super) struct Death {
     pub at_ns: u64,
 }
 
+/// What the launcher is woken by.
+pub(super) enum Happened {
+    /// A process ended.
+    Death(Death),
+    /// Somebody asks through the control socket.
+    Asked(Asked),
+}
+
 /// The running thread. Dropped, it ends within a tenth of a second.
 pub(super) struct Supervisor {
-    deaths: mpsc::Receiver<Death>,
+    happened: mpsc::Receiver<Happened>,
+    send: mpsc::Sender<Happened>,
     /// Processes to watch from now on; a byte in the pipe says that there are some.
     more: mpsc::Sender<(usize, PidFd)>,
     wake: File,
@@ -38,7 +48,8 @@ impl Supervisor {
     /// # Errors
     /// If the system gives no pipe.
     pub fn start(processes: Vec<(usize, PidFd)>) -> std::io::Result<Self> {
-        let (send, deaths) = mpsc::channel();
+        let (send, happened) = mpsc::channel();
+        let deaths = send.clone();
         let (more, joining) = mpsc::channel();
         let (woken, wake) = os::pipe()?;
         let mut woken = File::from(woken);
@@ -65,10 +76,10 @@ impl Supervisor {
                     let died = dead.next().unwrap_or(false);
                     // The receiver outlives this thread.
                     died.then(|| {
-                        send.send(Death {
+                        deaths.send(Happened::Death(Death {
                             process: *process,
                             at_ns,
-                        })
+                        }))
                     });
                     !died
                 });
@@ -80,12 +91,18 @@ impl Supervisor {
             }
         });
         Ok(Supervisor {
-            deaths,
+            happened,
+            send,
             more,
             wake: File::from(wake),
             over,
             thread: Some(thread),
         })
+    }
+
+    /// Where others may say what wakes the launcher.
+    pub fn sender(&self) -> mpsc::Sender<Happened> {
+        self.send.clone()
     }
 
     /// Watches one more process: a successor.
@@ -95,17 +112,9 @@ impl Supervisor {
         let _ = self.wake.write(&[1]);
     }
 
-    /// The next death, waiting at most so long for one.
-    pub fn next(&self, wait: Duration) -> Option<Death> {
-        match self.deaths.recv_timeout(wait) {
-            Ok(death) => Some(death),
-            Err(mpsc::RecvTimeoutError::Timeout) => None,
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                // Everybody is dead: the caller's rhythm stays the same.
-                std::thread::sleep(wait);
-                None
-            }
-        }
+    /// What happened next, waiting at most so long for something.
+    pub fn next(&self, wait: Duration) -> Option<Happened> {
+        self.happened.recv_timeout(wait).ok()
     }
 }
 

@@ -181,6 +181,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
             since_ns,
             woke_ns,
             first: true,
+            off: self.session.words.off.load(Ordering::Acquire) != 0,
             usage: self.usage,
             cpu: self.cpu,
             ..Moment::default()

@@ -57,6 +57,8 @@ pub(crate) struct Moment {
     pub first: bool,
     /// The block comes after its time.
     pub late: bool,
+    /// Stimulation has been switched off.
+    pub off: bool,
     /// Ticks skipped before this activation, for the record.
     pub skipped: [u8; 4],
     /// Kernel's counts of the previous activation, for the record.
@@ -494,6 +496,7 @@ impl<P: Prepared> Turns<P> {
             tick: moment.tick,
             now_ns: preset.sampled_ns,
             epoch: self.epoch as u32,
+            off: moment.off,
             state: State::new(state, append),
         };
         self.stage.finish(
@@ -651,6 +654,7 @@ fn call<P: Prepared>(
         tick: moment.tick,
         now_ns,
         epoch,
+        off: moment.off,
         state: State::new(state, append),
     };
     stage.process(&mut ctx, inputs, &mut Outputs { ports: outputs })

@@ -112,6 +112,8 @@ pub struct Ctx<'a> {
     pub now_ns: u64,
     /// Parameter epoch.
     pub epoch: u32,
+    /// Stimulation has been switched off: a stage that stimulates refuses, and records as refused, whatever it is told.
+    pub off: bool,
     /// State that survives a restart.
     pub state: State<'a>,
 }

@@ -1,6 +1,7 @@
 //! What each command of the command line does.
 
 mod bench;
+mod control;
 mod demo;
 mod graph;
 mod list;
@@ -20,6 +21,9 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Schema(args) => graph::schema(&args),
         Command::List(args) => list::list(&args),
         Command::Status(args) => session::status(&args),
+        Command::Stop(args) => control::stop(&args),
+        Command::Off(args) => control::off(&args),
+        Command::Restart(args) => control::restart(&args),
         Command::Gc => session::gc(),
         Command::Bench(args) => bench::bench(&args),
         Command::BenchEnd => bench::end(),

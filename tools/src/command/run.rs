@@ -88,6 +88,16 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             full_program: (own, vec!["helper".to_owned()]),
             interrupts,
             live: &mut |live| show.show(live),
+            redescribe: &|stage| {
+                let inputs: Vec<_> = stage
+                    .inputs
+                    .iter()
+                    .map(|input| (input.port.as_str(), &input.stream_type))
+                    .collect();
+                catalogue
+                    .describe(&stage.kind, &stage.params, &inputs)
+                    .map_err(|error| error.to_string())
+            },
             before_check: &mut |_| {},
         };
         launch::launch(&plan, &mut launch_options)?

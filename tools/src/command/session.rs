@@ -1,12 +1,15 @@
-//! `status` and `gc`: sessions by their files.
+//! `status` and `gc`: sessions by their files, and one by what it says itself.
 
+use super::control;
 use crate::cli::StatusArgs;
 use crate::output::sayln;
 use ephapse_engine::abi::{PAGE, SessionWords, TimerWords, segment, session_state};
 use ephapse_engine::launch::{Found, collect_garbage, read_events, segment_name, sessions};
 use ephapse_engine::shm::{Access, Segment};
 use ephapse_engine::sync::Ordering;
+use serde_json::Value;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// State and newest tick of a session, from its segment.
 fn state_of(session: &str) -> Option<(&'static str, u64)> {
@@ -42,6 +45,80 @@ fn alive(found: &Found) -> usize {
 
 /// `ephapse status`.
 pub fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    match &args.session {
+        Some(session) => one(session, args),
+        None => all(args),
+    }
+}
+
+/// One session, stage by stage; again and again if it is watched.
+fn one(session: &str, args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    loop {
+        let status = control::status(&control::the_session(Some(session))?)?;
+        if args.json {
+            sayln!("{status}");
+        } else {
+            sayln!("{}", in_detail(&status));
+        }
+        if !args.watch {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        if !sessions()?
+            .iter()
+            .any(|f| f.running && f.record.session == session)
+        {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// A status as a table.
+fn in_detail(status: &Value) -> String {
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let ms = |value: &Value| number(value) as f64 / 1e6;
+    let mut text = format!(
+        "{}: {}, tick {}, {:.1} s, {} decisions, loop p50 {:.2} ms, max {:.2} ms, {} frames lost{}{}\n",
+        status["session"].as_str().unwrap_or_default(),
+        status["state"].as_str().unwrap_or_default(),
+        number(&status["tick"]),
+        number(&status["elapsed_ns"]) as f64 / 1e9,
+        number(&status["decisions"]),
+        ms(&status["loop_p50_ns"]),
+        ms(&status["loop_max_ns"]),
+        number(&status["lost_frames"]),
+        if status["off"] == true {
+            ", stimulation OFF"
+        } else {
+            ""
+        },
+        if status["rt"] == true {
+            ""
+        } else {
+            ", rt = false"
+        },
+    );
+    text.push_str("  stage            state          pid starts activations late wake long run no room  dead\n");
+    for stage in status["stages"].as_array().into_iter().flatten() {
+        let skipped = &stage["skipped"];
+        text.push_str(&format!(
+            "  {:<16} {:<10} {:>7} {:>6} {:>11} {:>9} {:>8} {:>7} {:>5}\n",
+            stage["name"].as_str().unwrap_or_default(),
+            stage["state"].as_str().unwrap_or_default(),
+            number(&stage["pid"]),
+            number(&stage["generation"]),
+            number(&stage["activations"]),
+            number(&skipped["late_wake"]),
+            number(&skipped["long_run"]),
+            number(&skipped["no_room"]),
+            number(&skipped["dead"]),
+        ));
+    }
+    text.trim_end().to_owned()
+}
+
+/// All sessions, a line each.
+fn all(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let found = sessions()?;
     if args.json {
         let all: Vec<_> = found

@@ -2,6 +2,7 @@
 
 mod bench;
 mod broken_graphs;
+mod control;
 mod deaths;
 mod demo;
 mod finished;

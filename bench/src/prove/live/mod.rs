@@ -219,6 +219,7 @@ fn run(
         full_program: setup.programs.full.clone(),
         interrupts: interrupts.clone(),
         live: &mut |_| {},
+        redescribe: &|stage| Ok(stage.described.clone()),
         before_check: &mut |_| {},
     };
     launch::launch(plan, &mut options)

@@ -1,0 +1,271 @@
+//! What a running session does when it is asked through its control socket.
+
+use super::Options;
+use super::listener::Asked;
+use super::run::{Run, state_name};
+use crate::abi::stage_state;
+use crate::control::{Answer, Command};
+use crate::os;
+use crate::sync::Ordering;
+use ephapse_rtconfig::describe::Program;
+use ephapse_rtconfig::plan::StagePlan;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Answers kept for requests that come again.
+const KEPT_ANSWERS: usize = 1024;
+/// From a commanded restart to the successor running.
+const RUNNING_WITHIN: Duration = Duration::from_secs(20);
+
+/// What has been asked so far.
+pub(super) struct Commands {
+    /// Per process: it has been killed in order to be started again.
+    pub wanted: Vec<bool>,
+    answers: VecDeque<Answer>,
+    restarting: Vec<Restarting>,
+    off: bool,
+}
+
+/// A commanded restart that is not over.
+struct Restarting {
+    id: String,
+    process: usize,
+    generation: u32,
+    until: Instant,
+    replies: Vec<mpsc::Sender<Answer>>,
+}
+
+impl Commands {
+    pub fn new(processes: usize) -> Self {
+        Commands {
+            wanted: vec![false; processes],
+            answers: VecDeque::new(),
+            restarting: Vec::new(),
+            off: false,
+        }
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        if self.answers.len() == KEPT_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back(answer.clone());
+    }
+}
+
+impl Run {
+    /// Does what is asked, or says why not; once for each id.
+    pub(super) fn heed(&mut self, asked: Asked, options: &Options<'_>, stop: &mut u64) {
+        let Asked { request, reply } = asked;
+        let id = request.id;
+        if let Some(answer) = self.commands.answers.iter().find(|a| a.id == id) {
+            // Whoever asked may have gone; the answer stays.
+            let _ = reply.send(answer.clone());
+            return;
+        }
+        let mut pending = self.commands.restarting.iter_mut();
+        if let Some(pending) = pending.find(|r| r.id == id) {
+            pending.replies.push(reply);
+            return;
+        }
+        let answer = match request.command {
+            // Looking changes nothing: the answer to a repeated look is a new look.
+            Command::Status {} => {
+                let _ = reply.send(Answer::done(&id, self.status(*stop)));
+                return;
+            }
+            Command::Stop { now } => {
+                let level = if now { 2 } else { 1 };
+                self.ended_by.get_or_insert("stopped by command".into());
+                self.order_stop(stop, level);
+                self.say(
+                    "session",
+                    if now {
+                        "told to leave at once"
+                    } else {
+                        "told to stop"
+                    },
+                );
+                Answer::done(&id, json!({ "stop": *stop }))
+            }
+            Command::Off {} => {
+                self.processes
+                    .session_words()
+                    .off
+                    .store(1, Ordering::Release);
+                if !core::mem::replace(&mut self.commands.off, true) {
+                    self.say(
+                        "session",
+                        "stimulation off: every further command is refused",
+                    );
+                }
+                Answer::done(&id, json!({ "off": true }))
+            }
+            Command::Restart { stage } => match self.order_restart(&stage, options, *stop) {
+                Ok(process) => {
+                    self.commands.restarting.push(Restarting {
+                        id,
+                        process,
+                        generation: self.processes.list[process].generation() + 1,
+                        until: Instant::now() + RUNNING_WITHIN,
+                        replies: vec![reply],
+                    });
+                    return;
+                }
+                Err(why) => Answer::refused(&id, why),
+            },
+        };
+        self.commands.keep(&answer);
+        let _ = reply.send(answer);
+    }
+
+    fn say(&mut self, who: &str, what: &str) {
+        let tick = self.processes.tick();
+        self.processes.events.say(tick, who, what);
+    }
+
+    /// Kills the process of a stage, whose death then leads to its successor.
+    fn order_restart(
+        &mut self,
+        stage: &str,
+        options: &Options<'_>,
+        stop: u64,
+    ) -> Result<usize, String> {
+        if stop > 0 {
+            return Err("the session is ending: start it anew".into());
+        }
+        if stage == "timer" {
+            return Err(
+                "the timer paces everybody and is not started again: stop the session".into(),
+            );
+        }
+        let names: Vec<&str> = self
+            .processes
+            .list
+            .iter()
+            .map(|p| p.name.as_str())
+            .collect();
+        let Some(index) = names.iter().position(|name| *name == stage) else {
+            return Err(format!(
+                "no stage `{stage}` in this session: it has {}",
+                names.join(", ")
+            ));
+        };
+        let process = &self.processes.list[index];
+        if process.exited.is_some() {
+            return Err(format!("`{stage}` has left, and its streams have ended"));
+        }
+        if process.words().state.load(Ordering::Acquire) != stage_state::RUNNING {
+            return Err(format!(
+                "`{stage}` is {}, not running: wait",
+                state_name(process)
+            ));
+        }
+        if let Some(plan) = process.stage.map(|s| &self.processes.plan.stages[s])
+            && matches!(plan.program, Program::External { .. })
+        {
+            fits_in(plan, options)?;
+        }
+        self.commands.wanted[index] = true;
+        self.processes.list[index]
+            .child
+            .kill()
+            .map_err(|e| format!("`{stage}` cannot be ended: {e}"))?;
+        Ok(index)
+    }
+
+    /// Answers commanded restarts whose successor runs, or will not.
+    pub(super) fn answer_restarts(&mut self) {
+        let all = core::mem::take(&mut self.commands.restarting);
+        for restarting in all {
+            let process = &self.processes.list[restarting.process];
+            let state = process.words().state.load(Ordering::Acquire);
+            let here = process.generation() >= restarting.generation;
+            let (id, who) = (&restarting.id, &process.name);
+            let answer = if here && state == stage_state::RUNNING {
+                let pid = process.child.id();
+                Answer::done(
+                    id,
+                    json!({ "stage": who, "pid": pid, "generation": process.generation() }),
+                )
+            } else if self.died[restarting.process] || (here && state == stage_state::FAILED) {
+                Answer::refused(id, format!("`{who}` does not start: {}", process.reason()))
+            } else if Instant::now() > restarting.until {
+                let state = state_name(process);
+                Answer::refused(
+                    id,
+                    format!("`{who}` is {state} and not running after {RUNNING_WITHIN:?}"),
+                )
+            } else {
+                self.commands.restarting.push(restarting);
+                continue;
+            };
+            self.commands.keep(&answer);
+            for reply in &restarting.replies {
+                let _ = reply.send(answer.clone());
+            }
+        }
+    }
+
+    fn status(&mut self, stop: u64) -> Value {
+        let now_ns = os::monotonic_ns();
+        let live = self.live(now_ns);
+        let stages = self.processes.list.iter().map(|process| {
+            let bank = process.memory.bank();
+            let get = |word: &crate::sync::AtomicU64| word.load(Ordering::Relaxed);
+            json!({
+                "name": process.name,
+                "pid": process.child.id(),
+                "state": state_name(process),
+                "generation": process.generation(),
+                "activations": get(&bank.activations),
+                "skipped": {
+                    "late_wake": get(&bank.late_wake), "long_run": get(&bank.long_run),
+                    "no_room": get(&bank.no_room), "dead": get(&bank.dead),
+                },
+                "heartbeat_age_ns": now_ns.saturating_sub(get(&process.words().heartbeat_ns)),
+            })
+        });
+        let stages: Vec<Value> = stages.collect();
+        json!({
+            "session": self.processes.plan.session,
+            "state": live.state,
+            "tick": live.tick,
+            "elapsed_ns": live.elapsed_ns,
+            "stop": stop,
+            "off": self.commands.off,
+            "rt": self.rt.active,
+            "rt_why": self.rt.why,
+            "decisions": live.loop_now.decisions,
+            "loop_p50_ns": live.loop_now.p50_ns,
+            "loop_p99_ns": live.loop_now.p99_ns,
+            "loop_max_ns": live.loop_now.max_ns,
+            "lost_frames": live.lost_frames,
+            "faults": self.faults.len(),
+            "restarts": self.restarts.len(),
+            "stages": stages,
+        })
+    }
+}
+
+/// A rebuilt executable must still make what the session was planned with.
+fn fits_in(plan: &StagePlan, options: &Options<'_>) -> Result<(), String> {
+    let now = (options.redescribe)(plan)
+        .map_err(|why| format!("`{}` goes on as it was: {why}", plan.name))?;
+    let was = &plan.described;
+    let differs = if now.outputs != was.outputs {
+        "its output types"
+    } else if (now.state_bytes, now.append_bytes) != (was.state_bytes, was.append_bytes) {
+        "the size of its state"
+    } else if now.parts_per_call != was.parts_per_call {
+        "its `parts_per_call`"
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "`{}` goes on as it was, for the rebuilt one has changed {differs}: stop the session and start it anew",
+        plan.name
+    ))
+}

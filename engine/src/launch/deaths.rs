@@ -1,0 +1,114 @@
+//! What becomes of a session when one of its processes dies.
+
+use super::account;
+use super::restart::Verdict;
+use super::run::Run;
+use super::supervise::Death;
+use crate::abi::stage_state;
+use crate::outcome::Fault;
+use crate::sync::Ordering;
+use ephapse_rtconfig::plan::OnDeath;
+use std::os::unix::process::ExitStatusExt;
+
+impl Run {
+    /// A process has ended: well, if it had said so; otherwise its policy decides what becomes of it.
+    pub(super) fn note_death(&mut self, death: Death, stop: &mut u64) {
+        let index = death.process;
+        let process = &mut self.processes.list[index];
+        let status = process.child.wait();
+        // Whoever was killed by somebody else is not to blame, and neither is the block it had in hand.
+        let own_fault = status
+            .as_ref()
+            .is_ok_and(|s| !matches!(s.signal(), Some(libc::SIGKILL | libc::SIGTERM)));
+        let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
+        process.exited = Some(status.clone());
+        let (who, stage) = (process.name.clone(), process.stage);
+        if process.words().state.load(Ordering::Acquire) == stage_state::DONE {
+            return;
+        }
+        let said = self.processes.list[index].reason();
+        let what = if said.is_empty() {
+            format!("died ({status})")
+        } else {
+            format!("died ({status}): {said}")
+        };
+        let wanted = core::mem::take(&mut self.commands.wanted[index]);
+        let policy = stage.map_or(OnDeath::Stop, |s| self.processes.plan.stages[s].on_death);
+        if (wanted || policy == OnDeath::Restart) && *stop < 2 {
+            match self.start_again(index, wanted, own_fault, death.at_ns, &what) {
+                Ok(()) => return,
+                Err(why) => self.fault(&who, &why),
+            }
+        }
+        self.died[index] = true;
+        self.fault_at(death.at_ns, &who, &what);
+        match stage {
+            Some(stage) => {
+                account::bury(&self.processes, stage);
+                if policy != OnDeath::Isolate {
+                    self.ended_by.get_or_insert(format!("{who} {what}"));
+                    self.order_stop(stop, 1);
+                }
+            }
+            // Without a timer nobody is rung and nothing drains.
+            None => {
+                self.ended_by.get_or_insert(format!("{who} {what}"));
+                self.order_stop(stop, 2);
+            }
+        }
+    }
+
+    /// Starts a dead process again. The error says why that was given up.
+    fn start_again(
+        &mut self,
+        index: usize,
+        wanted: bool,
+        own_fault: bool,
+        at_ns: u64,
+        what: &str,
+    ) -> Result<(), String> {
+        let process = &self.processes.list[index];
+        let pacing = process
+            .stage
+            .and_then(|s| self.processes.plan.stages[s].pacing);
+        let bank = process.memory.bank();
+        let position = pacing.map(|p| bank.inputs[p].position.load(Ordering::Relaxed));
+        let flip = process.words().flip.load(Ordering::Acquire);
+        let who = process.name.clone();
+        let verdict = if wanted {
+            Verdict::Restart
+        } else {
+            self.deaths[index].judge(flip, position, own_fault)
+        };
+        let poison = match verdict {
+            Verdict::Restart => None,
+            Verdict::PassOver(position) => Some(position),
+            Verdict::GiveUp => {
+                return Err("dies again and again without finishing one activation".to_owned());
+            }
+        };
+        let fd = self
+            .processes
+            .restart(index, poison)
+            .map_err(|e| format!("cannot be started again: {e}"))?;
+        self.supervisor.watch(index, fd);
+        let tick = self.processes.tick();
+        let what = match poison {
+            None if wanted => "started again by command".to_owned(),
+            None => format!("{what}; started again"),
+            Some(position) => {
+                format!(
+                    "{what}; started again behind block {position}, which killed it twice (poison)"
+                )
+            }
+        };
+        self.processes.events.say(tick, &who, &what);
+        self.restarts.push(Fault {
+            at_ns: at_ns as i64 - self.start_ns as i64,
+            tick,
+            who,
+            what,
+        });
+        Ok(())
+    }
+}

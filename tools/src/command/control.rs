@@ -1,0 +1,96 @@
+//! `stop`, `off`, `restart`, and a session's status in detail: through its control socket.
+
+use crate::cli::{OffArgs, RestartArgs, StopArgs};
+use crate::output::sayln;
+use anyhow::{Context, bail};
+use ephapse_engine::control::{Command, Request, ask};
+use ephapse_engine::launch::sessions;
+use serde_json::Value;
+use std::io::Read;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Longest wait for an answer: a stage is started again in that time.
+const WITHIN: Duration = Duration::from_secs(45);
+
+/// `ephapse stop`.
+pub fn stop(args: &StopArgs) -> anyhow::Result<ExitCode> {
+    let session = the_session(args.session.as_deref())?;
+    let answer = command(&session, Command::Stop { now: args.now })?;
+    let how = if args.now {
+        "leaves at once"
+    } else {
+        "drains and stops"
+    };
+    say(args.json, &answer, &format!("{session}: {how}"))
+}
+
+/// `ephapse off`.
+pub fn off(args: &OffArgs) -> anyhow::Result<ExitCode> {
+    let session = the_session(args.session.as_deref())?;
+    let answer = command(&session, Command::Off {})?;
+    let said = format!("{session}: stimulation off, every further command is refused");
+    say(args.json, &answer, &said)
+}
+
+/// `ephapse restart`.
+pub fn restart(args: &RestartArgs) -> anyhow::Result<ExitCode> {
+    let session = the_session(args.session.as_deref())?;
+    let stage = args.stage.clone();
+    let answer = command(&session, Command::Restart { stage })?;
+    let said = format!(
+        "{session}: {} runs again (pid {}, start {})",
+        args.stage, answer["pid"], answer["generation"]
+    );
+    say(args.json, &answer, &said)
+}
+
+/// State, ticks and processes of a running session, as JSON.
+pub fn status(session: &str) -> anyhow::Result<Value> {
+    command(session, Command::Status {})
+}
+
+fn say(json: bool, answer: &Value, text: &str) -> anyhow::Result<ExitCode> {
+    if json {
+        sayln!("{answer}");
+    } else {
+        sayln!("{text}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The session of that name; without one, the only one that runs.
+pub fn the_session(name: Option<&str>) -> anyhow::Result<String> {
+    let running: Vec<String> = sessions()?
+        .into_iter()
+        .filter(|found| found.running)
+        .map(|found| found.record.session)
+        .collect();
+    match (name, running.as_slice()) {
+        (Some(name), _) if running.iter().any(|r| r == name) => Ok(name.to_owned()),
+        (_, []) => bail!("no session runs: start one with `ephapse run GRAPH`"),
+        (Some(name), _) => bail!("no session `{name}` runs: there is {}", running.join(", ")),
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => bail!("several sessions run, name one: {}", running.join(", ")),
+    }
+}
+
+fn command(session: &str, command: Command) -> anyhow::Result<Value> {
+    let request = Request {
+        id: random_id()?,
+        command,
+    };
+    let answer = ask(session, &request, WITHIN)?;
+    match answer.error {
+        Some(why) => bail!("{session}: {why}"),
+        None => Ok(answer.answer),
+    }
+}
+
+fn random_id() -> anyhow::Result<String> {
+    let mut bytes = [0; 8];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("/dev/urandom")?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}

@@ -1,0 +1,161 @@
+//! A running session asked through its control socket: by the commands, and by whoever speaks the protocol.
+
+use crate::finished::Report;
+use crate::loop_graph::LOOP;
+use crate::place::{Place, Running, wait_until};
+use crate::turns::alone;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+fn socket(place: &Place) -> PathBuf {
+    place
+        .path()
+        .join(format!("run/ephapse/{}.control", place.session()))
+}
+
+fn running(place: &Place) -> Running {
+    let graph = LOOP.replace("stimulate.null", "stimulate.log");
+    place.write("loop.toml", &graph);
+    let run = place.start(place.session_command(&["run", "loop.toml", "--duration", "60s"]));
+    wait_until("the session runs", 20, || {
+        socket(place).exists()
+            && ask(place, json!({"id": "look", "command": "status"}))["answer"]["tick"].as_u64()
+                > Some(100)
+    });
+    run
+}
+
+/// One line there, one line back.
+fn tell(place: &Place, line: &str) -> Value {
+    let mut stream = UnixStream::connect(socket(place)).unwrap();
+    stream.write_all(line.as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).unwrap();
+    serde_json::from_str(&answer).unwrap()
+}
+
+fn ask(place: &Place, request: Value) -> Value {
+    tell(place, &format!("{request}\n"))
+}
+
+fn stage(place: &Place, name: &str) -> Value {
+    let status = ask(place, json!({"id": "status", "command": "status"}));
+    let stages = status["answer"]["stages"].as_array().unwrap();
+    stages.iter().find(|s| s["name"] == name).unwrap().clone()
+}
+
+#[test]
+fn stop_drains_and_leaves_a_report_and_nothing_else() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let mode = socket(&place).metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let told = place.run(&["stop"]).expect(0).stdout;
+    assert!(told.starts_with(place.session()), "{told}");
+    run.wait(15).expect(0);
+    assert_eq!(
+        Report::read(&place.report()).0["ended_by"],
+        "stopped by command"
+    );
+    place.expect_nothing_left();
+    let again = place.run(&["stop"]).expect(1).stderr;
+    assert!(again.contains("no session runs"), "{again}");
+}
+
+#[test]
+fn restart_gives_a_stage_a_new_process_and_the_same_request_no_second_one() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let before = stage(&place, "detect");
+    let request = json!({"id": "once", "command": "restart", "stage": "detect"});
+    let answer = ask(&place, request.clone());
+    assert_eq!(answer["ok"], true, "{answer}");
+    assert_eq!(answer["answer"]["generation"], 2);
+    assert_ne!(answer["answer"]["pid"], before["pid"]);
+    assert_eq!(
+        ask(&place, request),
+        answer,
+        "asked again, it is answered again"
+    );
+    assert_eq!(stage(&place, "detect")["generation"], 2);
+    let told = place.run(&["restart", "detect"]).expect(0).stdout;
+    assert!(told.contains("start 3"), "{told}");
+    for (wrong, why) in [("detct", "it has timer"), ("timer", "not started again")] {
+        let refused = place.run(&["restart", wrong]).expect(1).stderr;
+        assert!(
+            refused.contains(why) && refused.trim_end().lines().count() == 1,
+            "{refused}"
+        );
+    }
+    place.run(&["stop", place.session()]).expect(0);
+    run.wait(15).expect(0);
+    let report = Report::read(&place.report());
+    let restarts = report.list("restarts");
+    assert_eq!(restarts.len(), 2);
+    assert_eq!(restarts[0]["what"], "started again by command");
+    place.expect_nothing_left();
+}
+
+#[test]
+fn off_refuses_every_further_command_and_the_log_says_so() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let log = place.report().join("stimulation.jsonl");
+    let lines = || std::fs::read_to_string(&log).unwrap_or_default();
+    wait_until("a command was carried out", 20, || {
+        lines().lines().count() > 0
+    });
+    place.run(&["off"]).expect(0);
+    let status = place.run(&["status", place.session()]).expect(0).stdout;
+    assert!(status.contains("stimulation OFF"), "{status}");
+    wait_until("a command was refused", 20, || lines().contains("refused"));
+    place.run(&["stop", "--json"]).expect(0);
+    run.wait(15).expect(0);
+    let refused: Vec<bool> = lines()
+        .lines()
+        .map(|l| l.contains("\"refused\":\"off\""))
+        .collect();
+    let first = refused.iter().position(|r| *r).unwrap();
+    assert!(
+        first > 0 && refused[first..].iter().all(|r| *r),
+        "{refused:?}"
+    );
+    place.expect_nothing_left();
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_hurts_nobody() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let long = format!("{{\"id\": \"{}\", \"command\": \"off\"}}\n", "x".repeat(65));
+    for line in [
+        "\n",
+        "{}\n",
+        "nonsense\n",
+        "{\"id\": 1, \"command\": \"off\"}\n",
+        &long,
+    ] {
+        let answer = tell(&place, line);
+        assert_eq!(answer["ok"], false, "{line}");
+    }
+    // Somebody who connects and says nothing keeps nobody waiting.
+    let _silent: Vec<UnixStream> = (0..4)
+        .map(|_| UnixStream::connect(socket(&place)).unwrap())
+        .collect();
+    assert_eq!(stage(&place, "detect")["state"], "running");
+    assert_eq!(
+        ask(&place, json!({"id": "look", "command": "status"}))["answer"]["off"],
+        false
+    );
+    let now = json!({"id": "now", "command": "stop", "now": true});
+    assert_eq!(ask(&place, now)["answer"]["stop"], 2);
+    run.wait(15);
+    place.expect_nothing_left();
+}
