@@ -13,4 +13,5 @@ pub mod plan;
 pub mod problem;
 pub mod resolve;
 pub mod schema;
+pub mod si_unit;
 pub mod stream_type;
