@@ -5,6 +5,7 @@
 //! ([`resolve`]), and the outcome is a [`plan::Plan`]: everything the launcher needs, nothing left to decide.
 #![warn(missing_docs)]
 
+pub mod adapter;
 pub mod describe;
 pub mod explain;
 pub mod graph;

@@ -82,7 +82,8 @@ proptest! {
             "stage.band.phase", "stage.band.burst", "stage.band.budget_ns", "stage.band.pacing",
             "stage.source.pace", "stage.source.params.block_frames", "stage.source.params.channels",
             "stage.source.params.rate_hz", "stage.detect.in.frames.window", "stage.detect.in.frames.cast",
-            "stage.detect.in.frames.read", "stage.detect.in.frames.seat", "stage.detect.in.frames.feedback",
+            "stage.detect.in.frames.select", "stage.detect.in.frames.scale", "stage.detect.in.frames.decimate",
+            "stage.detect.in.frames.merge", "stage.detect.in.frames.read", "stage.detect.in.frames.seat", "stage.detect.in.frames.feedback",
             "stream.raw.slots", "stream.raw.full", "stream.raw.spare_seats", "stage.band.out.frames", "name",
         ]),
         value in prop_oneof![
@@ -90,6 +91,7 @@ proptest! {
             Just("9223372036854775807"), Just("-1"), Just("tick"), Just("data"), Just("none"), Just("spin"),
             Just("other"), Just("f64"), Just("bits"), Just("lap"), Just("newest"), Just("true"), Just("wait"),
             Just("{ n = 0 }"), Just("{ n = 4294967295, step = 1 }"), Just("raw"), Just("nan"), Just("frames"),
+            Just("[0, 5, \"1?\"]"), Just("*"), Just("{ unit = \"mV\" }"), Just("[\"raw\", \"filtered\"]"),
         ],
     ) {
         let mut graph = kinds::read(kinds::LOOP);
