@@ -189,7 +189,8 @@ fn adapters_are_shown_with_the_type_they_make_and_the_time_they_take() {
     ]));
     for line in [
         "frames <- filtered, select 2 channels, scale mV, decimate 4",
-        "= 5 x 2 f64, 5000 Hz, mV, 10 frames late (2.000 ms), settles in 20",
+        "= 5 x 2 f64, 5000 Hz, mV",
+        "10 frames late (2.000 ms), settles in 20 frames",
     ] {
         assert!(text.contains(line), "{text}");
     }

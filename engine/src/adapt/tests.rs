@@ -396,7 +396,7 @@ fn windows_are_slices_of_the_signal_one_every_step_frames() {
     let signal: Vec<f64> = (0..128_u32).map(f64::from).collect();
     for (n, step) in [(5, 5), (8, 3), (3, 7), (1, 1), (40, 40)] {
         let out = Rack::new(&[Adapter::Window { n, step }], &numbers(1))
-            .play(signal.as_bytes(), &vec![(32, 0); 4]);
+            .play(signal.as_bytes(), &[(32, 0); 4]);
         assert_eq!(out.len() as u32, (128 - n) / step + 1, "{n}/{step}");
         for (place, out) in out.iter().enumerate() {
             let at = place * step as usize;
@@ -429,7 +429,7 @@ fn no_window_spans_a_gap_and_the_first_behind_it_says_what_is_in_none() {
 fn frames_over_a_window_know_their_origin_though_the_source_is_faster() {
     let signal = noise(256);
     let chain = [Adapter::Decimate(4), Adapter::Window { n: 5, step: 2 }];
-    let out = Rack::new(&chain, &numbers(1)).play(signal.as_bytes(), &vec![(32, 0); 8]);
+    let out = Rack::new(&chain, &numbers(1)).play(signal.as_bytes(), &[(32, 0); 8]);
     assert_eq!(out.len(), (64 - 5) / 2 + 1);
     for (place, out) in (0_u64..).zip(&out) {
         let header = &out.header;

@@ -495,3 +495,70 @@ fn order_in_time(block: &SlotHeader, head: &SlotHeader) -> core::cmp::Ordering {
     let part = |header: &SlotHeader| if parts { header.part } else { 0 };
     (block.origin_frame, part(block)).cmp(&(head.origin_frame, part(head)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::{Producer, RingSpec, SeatSpec};
+    use ephapse_rtconfig::plan::{Adapter, Full};
+    use ephapse_rtconfig::stream_type::{Dtype, Rate};
+    use zerocopy::IntoBytes;
+
+    #[test]
+    fn every_block_of_a_further_input_stands_behind_its_adapters() {
+        for (seat_kind, kind) in [(SeatKind::Hold, "hold"), (SeatKind::Lap, "lap")] {
+            let stream_type = StreamType::frames(Dtype::I16, 2, 3, Rate::hz(1000), "count");
+            let spec = RingSpec {
+                stream_type: stream_type.clone(),
+                slots: 8,
+                full: Full::Wait,
+                seats: vec![SeatSpec {
+                    kind: seat_kind,
+                    stage: "reader".into(),
+                    port: "more".into(),
+                }],
+                spare_seats: 0,
+                stream: 0,
+                origin: 0,
+            };
+            let file = spec.create_anonymous().unwrap();
+            let other = file.try_clone().unwrap();
+            let segment = Segment::from_files("more", other, Some(file), segment::RING).unwrap();
+            let mut producer = Producer::attach(&segment, &stream_type, 1).unwrap();
+            let duty = EdgeDuty {
+                segment: "more".into(),
+                stream_type: stream_type.clone(),
+            };
+            let plan = InputPlan {
+                port: "more".into(),
+                stream: 0,
+                seat: 0,
+                seat_kind,
+                read: Read::All,
+                feedback: false,
+                adapters: vec![Adapter::Select(vec![2, 0]), Adapter::Cast(Dtype::F32)],
+                stream_type,
+            };
+            let mut input = InputPort::on(&segment, &duty, &plan, 2).unwrap();
+            for block in 0..3_i16 {
+                let (header, payload) = producer.slot(0);
+                *header = SlotHeader {
+                    position: block as u64,
+                    valid: 2,
+                    ..SlotHeader::default()
+                };
+                let rows: Vec<i16> = (0..6).map(|n| block * 10 + n).collect();
+                payload[..12].copy_from_slice(rows.as_bytes());
+                producer.publish(1);
+            }
+            assert!(input.choose_beside(0, false) == Choice::Ready);
+            input.adapt();
+            assert_eq!(input.chosen(), 3, "{kind}");
+            for block in 0..3_u8 {
+                let at = f32::from(block) * 10.0;
+                let expected = [at + 2.0, at, at + 5.0, at + 3.0];
+                assert_eq!(input.adapted(block.into()), expected.as_bytes(), "{kind}");
+            }
+        }
+    }
+}

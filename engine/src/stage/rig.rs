@@ -251,10 +251,15 @@ impl<S: Stage> Rig<S> {
         Next::Continue
     }
 
+    /// Ends one input.
+    pub fn end(&mut self, port: usize) {
+        self.feeds[port].end(crate::abi::end_reason::FINISHED, 0);
+    }
+
     /// Ends all inputs and lets the stage publish what it holds.
     pub fn finish(&mut self) {
-        for feed in &mut self.feeds {
-            feed.end(crate::abi::end_reason::FINISHED, 0);
+        for port in 0..self.feeds.len() {
+            self.end(port);
         }
         self.turns.finish(&Moment::default());
     }
@@ -271,6 +276,19 @@ impl<S: Stage> Rig<S> {
             seat.release(1);
         }
         taken
+    }
+
+    /// The account of an input: blocks consumed, blocks jumped over, gaps, lost frames, faults of its producer.
+    pub fn input_account(&self, port: usize) -> [u64; 5] {
+        let account = &self.turns.memory.bank().inputs[port];
+        [
+            &account.consumed,
+            &account.jumped,
+            &account.gaps,
+            &account.lost_frames,
+            &account.faults,
+        ]
+        .map(|word| word.load(crate::sync::Ordering::Relaxed))
     }
 
     /// Frames the source has counted, published and lost: the terms of its account.

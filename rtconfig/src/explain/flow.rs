@@ -152,8 +152,9 @@ fn draw_stage(plan: &Plan, index: usize, lanes: &mut Lanes, lines: &mut Vec<Stri
         // Behind the last stream of its port: what they come to.
         let port = || in_reading_order(stage).filter(|(_, other)| other.port == input.port);
         if port().last().is_some_and(|(last, _)| last == at) {
-            let adapted = port().find_map(|(_, first)| describe_adapted(first));
-            lines.extend(adapted.map(|text| format!("{}{}", lanes.straight(), boxed(&text))));
+            for text in port().flat_map(|(_, first)| describe_adapted(first)) {
+                lines.push(format!("{}{}", lanes.straight(), boxed(&text)));
+            }
         }
     }
     lines.push(format!(
@@ -253,21 +254,24 @@ fn adapter_words(adapter: &Adapter) -> Option<String> {
 }
 
 /// What the adapters of an input make of its blocks, and what that costs in time.
-fn describe_adapted(input: &InputPlan) -> Option<String> {
+fn describe_adapted(input: &InputPlan) -> Vec<String> {
     if input.adapters.is_empty() {
-        return None;
+        return Vec::new();
     }
-    let mut text = format!("   = {}", input.stream_type.summary());
+    let mut lines = vec![format!("   = {}", input.stream_type.summary())];
     let frames = delay_frames(&input.adapters);
     if frames > 0.0 {
-        text.push_str(&format!(", {frames} frames late"));
         let rate = input.stream_type.rate.as_f64();
-        if rate > 0.0 {
-            text.push_str(&format!(" ({:.3} ms)", frames / rate * 1e3));
-        }
-        text.push_str(&format!(", settles in {DECIMATE_SETTLE_FRAMES}"));
+        let time = if rate > 0.0 {
+            format!(" ({:.3} ms)", frames / rate * 1e3)
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "     {frames} frames late{time}, settles in {DECIMATE_SETTLE_FRAMES} frames"
+        ));
     }
-    Some(text)
+    lines
 }
 
 fn describe_placement(stage: &StagePlan) -> String {

@@ -4,6 +4,7 @@ mod bench;
 mod broken_graphs;
 mod deaths;
 mod demo;
+mod edges;
 mod finished;
 mod loop_graph;
 mod place;
