@@ -1,8 +1,10 @@
 //! Edge adapters in a whole session: two branches of a recording, merged, selected, decimated and read out.
 
+use crate::demo::expect_no_allocations_and_faults;
 use crate::finished::Report;
+use crate::loop_graph::LOOP;
 use crate::place::Place;
-use crate::turns::shared;
+use crate::turns::{alone, shared};
 use serde_json::Value;
 
 /// Three channels at 4 kHz.
@@ -194,6 +196,54 @@ fn a_merged_selected_and_decimated_edge_gives_the_numbers_that_a_convolution_giv
             );
         }
         place.expect_nothing_left();
+    }
+}
+
+#[test]
+fn a_paced_stage_with_every_adapter_on_its_edge_neither_allocates_nor_faults() {
+    let _turn = alone();
+    let place = Place::new();
+    let branch = "[stage.low]
+use = \"filter.bandpass\"
+params = { low_hz = 100.0, high_hz = 1000.0 }
+in = { frames = { from = \"raw\", select = [\"?\"], cast = \"f32\" } }
+out = { frames = \"low\" }
+
+[stage.detect]";
+    let edge = "in = { frames = { merge = [\"filtered\", \"low\"], select = [\"filtered.*\", \"low.1\"], \
+                scale = { unit = \"mV\" }, decimate = 2, cast = \"f32\", window = { n = 16 } } }";
+    let graph = LOOP
+        .replace("[stage.detect]", branch)
+        .replace("in = { frames = \"filtered\" }", edge);
+    assert!(graph.contains(edge));
+    place.write("loop.toml", &graph);
+    place
+        .run_session(&["run", "loop.toml", "--duration", "2s"], 60)
+        .expect(0);
+    place.expect_nothing_left();
+    let report = Report::read(&place.report());
+    report.expect_accounts(&["ticks", "rings", "edges", "sources"]);
+    expect_no_allocations_and_faults(&report);
+    // 20 frames a millisecond, of which 10 remain, in windows of 16.
+    let published = |stream: &str| {
+        let rings = report.list("rings").iter();
+        let found = rings
+            .filter(|r| r["stream"] == stream)
+            .map(|r| r["published"].as_u64());
+        found.flatten().sum::<u64>()
+    };
+    let (blocks, windows) = (published("low"), published("spikes"));
+    assert!(blocks > 100, "{blocks}");
+    let gaps: u64 = report
+        .list("edges")
+        .iter()
+        .filter_map(|e| e["gaps"].as_u64())
+        .sum();
+    // A tick that the host took away may have cost blocks; then windows are discarded.
+    if gaps == 0 {
+        assert_eq!(windows, blocks * 10 / 16);
+    } else {
+        assert!(windows <= blocks * 10 / 16);
     }
 }
 
