@@ -66,6 +66,24 @@ fn all_problems_of_a_graph_are_told_together() {
 }
 
 #[test]
+fn what_keeps_frames_from_block_to_block_stands_on_the_pacing_input_alone() {
+    for adapter in ["window = { n = 2 }", "decimate = 2"] {
+        let beside = format!(
+            "[stage.blank]
+use = \"filter.blanking\"
+in = {{ frames = \"filtered\", commands = {{ from = \"raw\", {adapter} }} }}
+out = {{ frames = \"blanked\" }}
+"
+        );
+        let lines = kinds::refused(&format!("{}\n{beside}", kinds::LOOP));
+        assert!(
+            lines.contains("only the input that begins activations"),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
 fn one_refusing_stage_does_not_make_those_behind_it_complain() {
     let text = kinds::LOOP.replace("high_hz = 3000.0", "high_hz = 30.0");
     assert_eq!(kinds::refused(&text).lines().count(), 1);
