@@ -6,6 +6,7 @@
 //! ([`resolve`]), and the outcome is a [`plan::Plan`]: everything the launcher needs, nothing left to decide.
 #![warn(missing_docs)]
 
+pub mod adapter;
 pub mod describe;
 pub mod explain;
 pub mod graph;
@@ -15,4 +16,5 @@ pub mod plan;
 pub mod problem;
 pub mod resolve;
 pub mod schema;
+pub mod si_unit;
 pub mod stream_type;

@@ -83,7 +83,7 @@ pub struct StagePlan {
     pub on_death: OnDeath,
     /// Longest permitted run time per activation, ns; more is counted and exits 2.
     pub budget_ns: Option<u64>,
-    /// Inputs in port order.
+    /// Inputs in port order; behind them those that are [merged](StagePlan::merged_into) into one of them.
     pub inputs: Vec<InputPlan>,
     /// Outputs in port order.
     pub outputs: Vec<OutputPlan>,
@@ -91,6 +91,23 @@ pub struct StagePlan {
     pub pacing: Option<usize>,
     /// What the stage said of itself.
     pub described: Described,
+}
+
+impl StagePlan {
+    /// The input that input `index` is merged into: the first one of its port, if that is another.
+    pub fn merged_into(&self, index: usize) -> Option<usize> {
+        let port = &self.inputs.get(index)?.port;
+        let first = self.inputs.iter().position(|input| input.port == *port)?;
+        (first != index).then_some(first)
+    }
+
+    /// The inputs that `process` sees, in port order.
+    pub fn ports(&self) -> impl Iterator<Item = &InputPlan> {
+        let inputs = self.inputs.iter().enumerate();
+        inputs
+            .filter(|(index, _)| self.merged_into(*index).is_none())
+            .map(|(_, input)| input)
+    }
 }
 
 /// One input of a stage.
@@ -249,10 +266,18 @@ pub enum Full {
     Fault,
 }
 
-/// Work done on the consumer's end of an edge, before `process`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Work done on the consumer's end of an edge, before `process`. The order here is the order in which they work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Adapter {
+    /// Several streams as one, channel beside channel; the input's own stream is the first of them.
+    Merge(Vec<Merged>),
+    /// These channels, by their place from 0, in this order.
+    Select(Vec<u32>),
+    /// Physical numbers in this unit instead of stored ones, as `f64`.
+    Scale(String),
+    /// One frame for so many behind a low-pass filter, as `f64`.
+    Decimate(u32),
     /// Change of number format; scale and offset stay with the type. Saturates, rounds to nearest even.
     Cast(Dtype),
     /// Blocks of exactly `n` frames, one every `step` frames, over block borders.
@@ -262,4 +287,13 @@ pub enum Adapter {
         /// Frames from one window's start to the next.
         step: u32,
     },
+}
+
+/// One of several streams that are read as one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Merged {
+    /// Its name.
+    pub stream: String,
+    /// Its type.
+    pub stream_type: StreamType,
 }

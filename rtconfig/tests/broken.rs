@@ -66,6 +66,24 @@ fn all_problems_of_a_graph_are_told_together() {
 }
 
 #[test]
+fn what_keeps_frames_from_block_to_block_stands_on_the_pacing_input_alone() {
+    for adapter in ["window = { n = 2 }", "decimate = 2"] {
+        let beside = format!(
+            "[stage.blank]
+use = \"filter.blanking\"
+in = {{ frames = \"filtered\", commands = {{ from = \"raw\", {adapter} }} }}
+out = {{ frames = \"blanked\" }}
+"
+        );
+        let lines = kinds::refused(&format!("{}\n{beside}", kinds::LOOP));
+        assert!(
+            lines.contains("only the input that begins activations"),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
 fn one_refusing_stage_does_not_make_those_behind_it_complain() {
     let text = kinds::LOOP.replace("high_hz = 3000.0", "high_hz = 30.0");
     assert_eq!(kinds::refused(&text).lines().count(), 1);
@@ -82,7 +100,8 @@ proptest! {
             "stage.band.phase", "stage.band.burst", "stage.band.budget_ns", "stage.band.pacing",
             "stage.source.pace", "stage.source.params.block_frames", "stage.source.params.channels",
             "stage.source.params.rate_hz", "stage.detect.in.frames.window", "stage.detect.in.frames.cast",
-            "stage.detect.in.frames.read", "stage.detect.in.frames.seat", "stage.detect.in.frames.feedback",
+            "stage.detect.in.frames.select", "stage.detect.in.frames.scale", "stage.detect.in.frames.decimate",
+            "stage.detect.in.frames.merge", "stage.detect.in.frames.read", "stage.detect.in.frames.seat", "stage.detect.in.frames.feedback",
             "stream.raw.slots", "stream.raw.full", "stream.raw.spare_seats", "stage.band.out.frames", "name",
         ]),
         value in prop_oneof![
@@ -90,6 +109,7 @@ proptest! {
             Just("9223372036854775807"), Just("-1"), Just("tick"), Just("data"), Just("none"), Just("spin"),
             Just("other"), Just("f64"), Just("bits"), Just("lap"), Just("newest"), Just("true"), Just("wait"),
             Just("{ n = 0 }"), Just("{ n = 4294967295, step = 1 }"), Just("raw"), Just("nan"), Just("frames"),
+            Just("[0, 5, \"1?\"]"), Just("*"), Just("{ unit = \"mV\" }"), Just("[\"raw\", \"filtered\"]"),
         ],
     ) {
         let mut graph = kinds::read(kinds::LOOP);

@@ -179,3 +179,51 @@ fn an_unpaced_plan_has_no_tick_to_wait_for() {
         "{text}"
     );
 }
+
+#[test]
+fn adapters_are_shown_with_the_type_they_make_and_the_time_they_take() {
+    let text = draw(&plan(&[
+        "stage.detect.in.frames.select=[0, 5]",
+        "stage.detect.in.frames.scale={ unit = \"mV\" }",
+        "stage.detect.in.frames.decimate=4",
+    ]));
+    for line in [
+        "frames <- filtered, select 2 channels, scale mV, decimate 4",
+        "= 5 x 2 f64, 5000 Hz, mV",
+        "10 frames late (2.000 ms), settles in 20 frames",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let hop = text
+        .lines()
+        .rfind(|line| line.starts_with("detect"))
+        .unwrap_or_default();
+    assert!(
+        hop.contains("2.000") && hop.contains("decimate 4"),
+        "{text}"
+    );
+}
+
+#[test]
+fn streams_that_are_merged_stand_one_below_the_other() {
+    let text = draw(&planned(&read(
+        &LOOP
+            .replace(
+                "[stage.detect]\n",
+                "[stage.low]\nuse = \"filter.bandpass\"\nparams = { low_hz = 1.0, high_hz = 2.0 }\n\
+         in = { frames = \"raw\" }\nout = { frames = \"low\" }\n[stage.detect]\n",
+            )
+            .replace(
+                "frames = \"filtered\" }\nout = { spikes",
+                "frames = { merge = [\"filtered\", \"low\"] } }\nout = { spikes",
+            ),
+    )));
+    let at = |words: &str| {
+        text.lines()
+            .position(|line| line.contains(words))
+            .unwrap_or_else(|| panic!("{words}:\n{text}"))
+    };
+    let first = at("frames <- filtered");
+    assert_eq!(at("frames + low"), first + 1);
+    assert_eq!(at("= 20 x 120 f64"), first + 2);
+}

@@ -3,11 +3,12 @@
 mod kinds;
 
 use ephapse_rtconfig::describe::Role;
+use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::plan::{
     Adapter, Full, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan,
 };
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
-use ephapse_rtconfig::stream_type::{Dtype, Kind};
+use ephapse_rtconfig::stream_type::{Dtype, Kind, Rate};
 use kinds::{BLANKING, LOOP, kinds, planned, read, refused, two_cpus};
 use std::path::Path;
 
@@ -275,6 +276,101 @@ fn a_stage_sees_the_type_behind_its_adapters_and_the_ring_keeps_its_own() {
     assert_eq!((ring.dtype, ring.frames_per_block()), (Dtype::I32, 20));
     // Both readers of `raw` have a seat of their own.
     assert_eq!(stream(&plan, "raw").seats.len(), 2);
+}
+
+/// [`LOOP`] with a second branch beside `band`, and `detect` on both.
+fn merged() -> Graph {
+    let low = "[stage.low]
+use = \"filter.bandpass\"
+params = { low_hz = 1.0, high_hz = 100.0 }
+in = { frames = \"raw\" }
+out = { frames = \"low\" }
+
+[stage.detect]";
+    let both = "{ frames = { window = { n = 32 }, cast = \"f64\", decimate = 4, scale = { unit = \"mV\" }, \
+                select = [\"low.*\", 3], merge = [\"filtered\", \"low\"] } }";
+    read(
+        &LOOP
+            .replace("[stage.detect]", low)
+            .replace("in = { frames = \"filtered\" }", &format!("in = {both}")),
+    )
+}
+
+#[test]
+fn adapters_work_in_one_order_whatever_the_graph_says() {
+    let plan = planned(&merged());
+    let input = &stage(&plan, "detect").inputs[0];
+    let [
+        Adapter::Merge(both),
+        Adapter::Select(channels),
+        Adapter::Scale(unit),
+        Adapter::Decimate(4),
+        Adapter::Cast(Dtype::F64),
+        Adapter::Window { n: 32, step: 32 },
+    ] = input.adapters.as_slice()
+    else {
+        panic!("{:?}", input.adapters);
+    };
+    assert_eq!(
+        (both[0].stream.as_str(), both[1].stream.as_str()),
+        ("filtered", "low")
+    );
+    assert_eq!((channels.len(), channels[0], channels[60]), (61, 60, 3));
+    let seen = &input.stream_type;
+    assert_eq!((unit.as_str(), seen.unit.as_str()), ("mV", "mV"));
+    assert_eq!((seen.rate, seen.frames_per_block()), (Rate::hz(5000), 32));
+    assert_eq!(seen.axes[1].labels[60], "filtered.4");
+    assert_eq!(seen.scale, [1e-3; 61]);
+}
+
+#[test]
+fn every_merged_stream_has_a_seat_of_its_own() {
+    let plan = planned(&merged());
+    let detect = stage(&plan, "detect");
+    let read: Vec<(&str, &str)> = detect
+        .inputs
+        .iter()
+        .map(|i| (i.port.as_str(), plan.streams[i.stream].name.as_str()))
+        .collect();
+    assert_eq!(read, [("frames", "filtered"), ("frames", "low")]);
+    assert_eq!(
+        (detect.merged_into(0), detect.merged_into(1)),
+        (None, Some(0))
+    );
+    assert_eq!(detect.ports().count(), 1);
+    for name in ["filtered", "low"] {
+        let seats = &stream(&plan, name).seats;
+        assert_eq!((seats.len(), seats[0].kind), (1, SeatKind::Hold), "{name}");
+    }
+}
+
+#[test]
+fn the_resolved_graph_has_the_adapters_and_resolves_to_the_same() {
+    let plan = planned(&merged());
+    let again = planned(&read(&plan.resolved_toml));
+    let inputs = |plan: &Plan| stage(plan, "detect").inputs[0].adapters.clone();
+    assert_eq!(inputs(&again), inputs(&plan), "{}", plan.resolved_toml);
+}
+
+#[test]
+fn a_ring_has_room_for_all_windows_of_a_block() {
+    let mut graph = read(LOOP);
+    for set in [
+        "stage.detect.in.frames.window={ n = 4, step = 1 }",
+        "stream.spikes.slots=16",
+    ] {
+        graph
+            .apply_set(set)
+            .unwrap_or_else(|problem| panic!("{problem}"));
+    }
+    let problems = resolve(&graph, &kinds::kinds(), &kinds::two_cpus())
+        .err()
+        .unwrap_or_default();
+    let lines = kinds::lines(&problems);
+    assert!(
+        lines.contains("`detect` publishes up to 21 blocks at once"),
+        "{lines}"
+    );
 }
 
 #[test]

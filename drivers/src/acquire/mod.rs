@@ -10,6 +10,5 @@ pub mod mcs_h5;
 pub mod play;
 pub mod playback;
 pub mod recording;
-mod si_unit;
 pub mod synthetic;
 pub mod timeline;

@@ -1,5 +1,6 @@
 //! Change of number format. Scale and offset stay with the type.
 
+use super::buffer::Buffer;
 use ephapse_rtconfig::stream_type::{Dtype, StreamType};
 
 /// Converts rows of one dtype to another: integers saturate, fractions round to nearest even, NaN becomes 0.
@@ -7,7 +8,7 @@ pub(super) struct Cast {
     from: Dtype,
     to: Dtype,
     elements: usize,
-    output: Vec<u8>,
+    output: Buffer,
 }
 
 impl Cast {
@@ -17,21 +18,22 @@ impl Cast {
             from: ring_type.dtype,
             to,
             elements,
-            output: vec![0; to.bytes(elements) * ring_type.frames_per_block() as usize],
+            output: Buffer::new(to.bytes(elements) * ring_type.frames_per_block() as usize),
         }
     }
 
     pub fn apply(&mut self, payload: &[u8], rows: usize) -> &[u8] {
         let (from, to) = (self.from.bytes(1), self.to.bytes(1));
+        let output = self.output.bytes_mut();
         for index in 0..rows * self.elements {
             let value = load(self.from, &payload[index * from..]);
-            store(self.to, value, &mut self.output[index * to..]);
+            store(self.to, value, &mut output[index * to..]);
         }
         self.output(rows)
     }
 
     pub fn output(&self, rows: usize) -> &[u8] {
-        &self.output[..self.to.bytes(self.elements) * rows]
+        &self.output.bytes()[..self.to.bytes(self.elements) * rows]
     }
 }
 

@@ -83,8 +83,8 @@ impl Watched {
     }
 }
 
-/// Frames of its source from one block that paces a stage to the next: a block of the source, unless a window upstream
-/// lets pass fewer.
+/// Frames of its source from one block that paces a stage to the next: a block of the source, unless a window or decimation
+/// upstream lets pass fewer.
 fn frames_between(plan: &Plan, stage: &StagePlan) -> u64 {
     let Some(origin) = origin_of(plan, stage).map(|o| &plan.streams[o].stream_type) else {
         return 1;
@@ -100,7 +100,10 @@ fn frames_between(plan: &Plan, stage: &StagePlan) -> u64 {
                 Adapter::Window { step, .. } => {
                     before.stream_type.rate.ns_of_frames(u64::from(*step))
                 }
-                Adapter::Cast(_) => None,
+                Adapter::Decimate(_) => before.stream_type.rate.ns_of_frames(1),
+                Adapter::Merge(_) | Adapter::Select(_) | Adapter::Scale(_) | Adapter::Cast(_) => {
+                    None
+                }
             });
             let steps = steps.filter_map(|ns| origin.rate.frames_in_ns(ns));
             frames = steps.fold(frames, u64::max);

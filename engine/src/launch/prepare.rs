@@ -155,13 +155,17 @@ impl Processes {
         let name = |part: &str| segment_name(&plan.session, part);
         // Stages first: the timer attaches to their segments.
         for (index, stage) in plan.stages.iter().enumerate() {
-            let duty = Duty::Stage(Box::new(stage_duty(&plan, index)));
+            let duty = stage_duty(&plan, index);
+            let pacing_type = stage.pacing.map(|p| &duty.inputs[p].stream_type);
+            let adapters = crate::adapt::space(stage, pacing_type);
+            let described = memory::with_adapters(&stage.described, adapters);
+            let duty = Duty::Stage(Box::new(duty));
             let watched = Watched::stage(&plan, stage);
             let per_second = records_per_second(&plan, stage);
             self.start(
                 &stage.name,
                 Some(index),
-                &stage.described,
+                &described,
                 &stage.params.to_string(),
                 duty,
                 &stage.program,

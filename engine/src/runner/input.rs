@@ -3,7 +3,7 @@
 use super::file::EdgeDuty;
 use super::memory::{get, put};
 use crate::abi::{InputAccount, SlotHeader, flag, segment};
-use crate::adapt::{Chain, breaks};
+use crate::adapt::{Chain, Kept, breaks};
 use crate::ring::{HoldSeat, LapSeat, Peeked};
 use crate::shm::{Access, Segment, ShmError};
 use ephapse_rtconfig::plan::{InputPlan, Read, SeatKind};
@@ -26,7 +26,8 @@ pub(crate) struct InputPort {
     seat: Seat,
     pub read: Read,
     pub feedback: bool,
-    pub chain: Chain,
+    /// Edge adapters: one chain for each block that a turn sees.
+    pub chains: Vec<Chain>,
     /// Type behind the adapters.
     pub stream_type: StreamType,
     /// Blocks this turn sees: `chosen` blocks from the seat's position (hold) or the first buffers (lap).
@@ -81,11 +82,18 @@ impl InputPort {
                 Seat::Lap { seat, buffers }
             }
         };
+        let seen = match plan.read {
+            Read::All if !plan.adapters.is_empty() => MOST_BLOCKS,
+            _ => 1,
+        };
+        let chains: Result<_, _> = (0..seen)
+            .map(|_| Chain::new(&plan.adapters, &duty.stream_type))
+            .collect();
         Ok(InputPort {
             seat,
             read: plan.read,
             feedback: plan.feedback,
-            chain: Chain::new(&plan.adapters, &duty.stream_type),
+            chains: chains.map_err(|what| ShmError::refused(segment.name(), what))?,
             stream_type: plan.stream_type.clone(),
             chosen: 0,
             seen: false,
@@ -224,6 +232,51 @@ impl InputPort {
         }
         self.choose_arrived();
         Choice::Ready
+    }
+
+    /// Chooses the block that is merged with the pacing one: the one of the same frames. `NotYet` while it may still come.
+    pub fn choose_partner(&mut self, head: &SlotHeader) -> Choice {
+        let Seat::Hold(seat) = &mut self.seat else {
+            return Choice::Ready;
+        };
+        // An empty or damaged block has no partner, and its frames are not to be trusted.
+        let mut passed = 0;
+        let mut damaged = 0;
+        self.chosen = 0;
+        let choice = loop {
+            if head.valid == 0 {
+                break Choice::Ready;
+            }
+            let Some(peeked) = seat.peek(passed) else {
+                let ended = seat
+                    .end()
+                    .is_some_and(|(end, _)| seat.position() + passed >= end);
+                break if ended { Choice::Ready } else { Choice::NotYet };
+            };
+            let order = if peeked.damaged {
+                damaged += 1;
+                core::cmp::Ordering::Less
+            } else {
+                order_in_time(&peeked.header, head)
+            };
+            match order {
+                core::cmp::Ordering::Less => passed += 1,
+                core::cmp::Ordering::Equal => {
+                    self.chosen = 1;
+                    break Choice::Ready;
+                }
+                core::cmp::Ordering::Greater => break Choice::Ready,
+            }
+        };
+        self.faults += damaged;
+        self.pass_over(passed);
+        choice
+    }
+
+    /// Counts a pacing block that was not merged, because another stream has none of the same frames.
+    pub fn count_unmerged(&mut self, frames: u32) {
+        self.gaps += 1;
+        self.lost_frames += u64::from(frames);
     }
 
     /// By origin frames: `same` takes the block that ends where the pacing block ends, `newest` the last that ends no
@@ -375,24 +428,27 @@ impl InputPort {
         }
     }
 
-    /// Applies the adapters of a further input to its newest chosen block. (`check` allows no window there, and no adapter
-    /// beside `read = "all"`.)
+    /// Applies the adapters of a further input to its chosen blocks. (`check` allows there only those that keep nothing.)
     pub fn adapt(&mut self) {
-        if self.chain.is_empty() || self.chosen == 0 {
-            return;
+        let mut chains = core::mem::take(&mut self.chains);
+        for (index, chain) in chains.iter_mut().enumerate() {
+            if chain.is_empty() {
+                break;
+            }
+            if let Some((header, payload)) = self.block(index) {
+                chain.feed(&mut Kept::default(), &header, payload);
+            }
         }
-        let mut chain = core::mem::take(&mut self.chain);
-        if let Some((header, payload)) = self.block(0) {
-            chain.feed(&header, payload);
-        }
-        self.chain = chain;
+        self.chains = chains;
     }
 
     /// Payload of chosen block `index` of a further input, behind its adapters.
     pub fn adapted(&self, index: usize) -> &[u8] {
-        match self.block(index) {
-            Some((header, payload)) => self.chain.cast_of(&header, payload),
-            None => &[],
+        match (self.block(index), self.chains.get(index)) {
+            (Some((header, payload)), Some(chain)) => chain.output(payload, header.valid as usize),
+            // Without adapters there is one chain, whatever is read.
+            (Some((_, payload)), None) => payload,
+            (None, _) => &[],
         }
     }
 
@@ -457,4 +513,81 @@ fn shown(peeked: &Peeked<'_>, poison: u64) -> SlotHeader {
         header.valid = 0;
     }
     header
+}
+
+/// Which of two blocks of merged streams is earlier: by the newest origin frame, and where a block upstream has become
+/// several of the same origin, by their number.
+fn order_in_time(block: &SlotHeader, head: &SlotHeader) -> core::cmp::Ordering {
+    let parts = block.parts == head.parts;
+    let part = |header: &SlotHeader| if parts { header.part } else { 0 };
+    (block.origin_frame, part(block)).cmp(&(head.origin_frame, part(head)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::{Producer, RingSpec, SeatSpec};
+    use ephapse_rtconfig::plan::{Adapter, Full};
+    use ephapse_rtconfig::stream_type::{Dtype, Rate};
+    use zerocopy::IntoBytes;
+
+    #[test]
+    fn every_block_of_a_further_input_stands_behind_its_adapters() {
+        for (seat_kind, kind) in [(SeatKind::Hold, "hold"), (SeatKind::Lap, "lap")] {
+            let stream_type = StreamType::frames(Dtype::I16, 2, 3, Rate::hz(1000), "count");
+            let spec = RingSpec {
+                stream_type: stream_type.clone(),
+                slots: 8,
+                full: Full::Wait,
+                seats: vec![SeatSpec {
+                    kind: seat_kind,
+                    stage: "reader".into(),
+                    port: "more".into(),
+                    sleepless: false,
+                }],
+                spare_seats: 0,
+                stream: 0,
+                origin: 0,
+                sleepless: false,
+            };
+            let file = spec.create_anonymous().unwrap();
+            let other = file.try_clone().unwrap();
+            let segment = Segment::from_files("more", other, Some(file), segment::RING).unwrap();
+            let mut producer = Producer::attach(&segment, &stream_type, 1).unwrap();
+            let duty = EdgeDuty {
+                segment: "more".into(),
+                stream_type: stream_type.clone(),
+            };
+            let plan = InputPlan {
+                port: "more".into(),
+                stream: 0,
+                seat: 0,
+                seat_kind,
+                read: Read::All,
+                feedback: false,
+                adapters: vec![Adapter::Select(vec![2, 0]), Adapter::Cast(Dtype::F32)],
+                stream_type,
+            };
+            let mut input = InputPort::on(&segment, &duty, &plan, 2).unwrap();
+            for block in 0..3_i16 {
+                let (header, payload) = producer.slot(0);
+                *header = SlotHeader {
+                    position: block as u64,
+                    valid: 2,
+                    ..SlotHeader::default()
+                };
+                let rows: Vec<i16> = (0..6).map(|n| block * 10 + n).collect();
+                payload[..12].copy_from_slice(rows.as_bytes());
+                producer.publish(1);
+            }
+            assert!(input.choose_beside(0, false) == Choice::Ready);
+            input.adapt();
+            assert_eq!(input.chosen(), 3, "{kind}");
+            for block in 0..3_u8 {
+                let at = f32::from(block) * 10.0;
+                let expected = [at + 2.0, at, at + 5.0, at + 3.0];
+                assert_eq!(input.adapted(block.into()), expected.as_bytes(), "{kind}");
+            }
+        }
+    }
 }

@@ -2,9 +2,10 @@
 #![allow(unsafe_code, reason = "hands out the state copies of mapped memory")]
 
 use crate::abi::{
-    self, Bank, PAGE, STAGE_GEOMETRY_AT, SegmentHeader, StageGeometry, StageOrders, StageWords,
-    segment,
+    self, Bank, LINE, PAGE, STAGE_GEOMETRY_AT, SegmentHeader, StageGeometry, StageOrders,
+    StageWords, segment,
 };
+use crate::adapt::{Kept, Space};
 use crate::shm::{self, Access, Mapping, Segment, ShmError, Words, pages, read_at, write_at};
 use crate::sync::{AtomicU64, Ordering};
 use ephapse_rtconfig::describe::Described;
@@ -106,12 +107,39 @@ pub struct StageMemory {
     banks: [Words<Bank>; 2],
     state_bytes: usize,
     append_bytes: usize,
+    /// What of both is the stage's own, at their starts.
+    own: (usize, usize),
+    /// What of both is its edge adapters', at their ends.
+    adapters: Space,
     banks_map: Mapping,
     bank_stride: usize,
     append_map: Option<Mapping>,
     /// Two copies, of `params_bytes` each.
     params_map: Mapping,
     params_bytes: usize,
+}
+
+/// A stage's state as a turn works on it: its own, and its edge adapters'.
+pub struct StateParts<'a> {
+    /// State in the next bank, as long as described.
+    pub state: &'a mut [u8],
+    /// The append-only region, as long as described.
+    pub append: &'a mut [u8],
+    /// The adapters' words in the next bank.
+    pub(crate) kept: Kept<'a>,
+}
+
+/// What a stage and its edge adapters need together. Each part of the adapters' begins on a line of its own.
+pub fn with_adapters(described: &Described, adapters: Space) -> Described {
+    let behind = |own: usize, more: usize| match more {
+        0 => own,
+        more => own.next_multiple_of(LINE) + more,
+    };
+    Described {
+        state_bytes: behind(described.state_bytes, adapters.words),
+        append_bytes: behind(described.append_bytes, adapters.held),
+        ..described.clone()
+    }
 }
 
 impl StageMemory {
@@ -144,6 +172,8 @@ impl StageMemory {
                 banks: [banks_map.words(0), bank(1)?.words(0)],
                 state_bytes: 0,
                 append_bytes: 0,
+                own: (0, 0),
+                adapters: Space::default(),
                 banks_map,
                 bank_stride: stride,
                 append_map: None,
@@ -162,6 +192,8 @@ impl StageMemory {
             banks: [banks_map.words(0), banks_map.words(stride)],
             state_bytes: g.state_bytes as usize,
             append_bytes: g.append_bytes as usize,
+            own: (g.state_bytes as usize, g.append_bytes as usize),
+            adapters: Space::default(),
             banks_map,
             bank_stride: stride,
             append_map,
@@ -222,8 +254,22 @@ impl StageMemory {
         }
     }
 
+    /// Says which part of the state is the edge adapters'. The rest is the stage's own.
+    ///
+    /// # Panics
+    /// If the segment is shorter than both need: its maker has laid it out by [`with_adapters`] from the same plan.
+    pub fn divide(&mut self, described: &Described, adapters: Space) {
+        let needed = with_adapters(described, adapters);
+        assert!(
+            (needed.state_bytes, needed.append_bytes) == (self.state_bytes, self.append_bytes),
+            "the stage's segment was made for another state"
+        );
+        self.own = (described.state_bytes, described.append_bytes);
+        self.adapters = adapters;
+    }
+
     /// The state in the next bank, and the append-only region.
-    pub fn next_state(&mut self) -> (&mut [u8], &mut [u8]) {
+    pub fn next_state(&mut self) -> StateParts<'_> {
         let next = (self.words.flip.load(Ordering::Relaxed) & 1 ^ 1) as usize;
         let append = match &self.append_map {
             // SAFETY: the mapping is at least `append_bytes` long and, as this process is the stage and holds `&mut self`,
@@ -241,7 +287,13 @@ impl StageMemory {
                 .add(next * self.bank_stride + size_of::<Bank>());
             core::slice::from_raw_parts_mut(at, self.state_bytes)
         };
-        (state, append)
+        let (state, words) = state.split_at_mut(self.state_bytes - self.adapters.words);
+        let (append, held) = append.split_at_mut(self.append_bytes - self.adapters.held);
+        StateParts {
+            state: &mut state[..self.own.0],
+            append: &mut append[..self.own.1],
+            kept: Kept { words, held },
+        }
     }
 
     /// Touches every page.

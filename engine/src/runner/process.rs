@@ -272,8 +272,7 @@ pub(crate) fn prepare<S: Stage>(duty: &StageDuty) -> Result<S, ProcessError> {
     let params: S::Params = serde_json::from_value(plan.params.clone())
         .map_err(|e| ProcessError::Stage(format!("parameters of {}: {e}", plan.kind)))?;
     let types: Vec<(&str, &StreamType)> = plan
-        .inputs
-        .iter()
+        .ports()
         .map(|i| (i.port.as_str(), &i.stream_type))
         .collect();
     S::prepare(params, &types, &plan.described).map_err(|e| ProcessError::Stage(e.to_string()))

@@ -2,20 +2,23 @@
 
 use super::file::StageDuty;
 use super::input::{Choice, InputPort};
-use super::memory::{Accounts, StageMemory};
+use super::memory::{Accounts, StageMemory, StateParts};
 use super::output::OutputPort;
 use super::telemetry::TelemetryWriter;
 use crate::abi::{ActivationRecord, SlotHeader, flag};
-use crate::adapt::breaks;
+use crate::adapt::{self, breaks};
 use crate::os;
 use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Prepared, State};
 use crate::sync::Ordering;
+use ephapse_rtconfig::adapter::most_parts;
 
 /// A stage between its rings.
 pub(crate) struct Turns<P: Prepared> {
     stage: P,
     pub inputs: Vec<InputPort>,
     pacing: Option<usize>,
+    /// Inputs that are merged into the pacing one, in order.
+    partners: Vec<usize>,
     pub outputs: Vec<OutputPort>,
     pub memory: StageMemory,
     pub accounts: Accounts,
@@ -103,7 +106,7 @@ impl<P: Prepared> Turns<P> {
         duty: &StageDuty,
         inputs: Vec<InputPort>,
         outputs: Vec<OutputPort>,
-        memory: StageMemory,
+        mut memory: StageMemory,
         telemetry: Option<TelemetryWriter>,
         generation: u32,
         paced: bool,
@@ -111,11 +114,15 @@ impl<P: Prepared> Turns<P> {
     ) -> Self {
         let described = &duty.plan.described;
         let pacing = duty.plan.pacing;
+        let pacing_type = pacing.map(|p| &duty.inputs[p].stream_type);
         let parts = pacing.map_or(1, |p| {
-            inputs[p]
-                .chain
-                .most_parts(duty.inputs[p].stream_type.frames_per_block())
+            let adapters = &duty.plan.inputs[p].adapters;
+            most_parts(adapters, duty.inputs[p].stream_type.frames_per_block())
         });
+        memory.divide(described, adapt::space(&duty.plan, pacing_type));
+        let partners = (0..inputs.len())
+            .filter(|index| pacing.is_some() && duty.plan.merged_into(*index) == pacing)
+            .collect();
         let further = inputs.iter().enumerate();
         let further = further.filter(|(index, _)| Some(*index) != pacing);
         let most_beside = further.map(|(_, input)| input.most_blocks()).sum();
@@ -128,6 +135,7 @@ impl<P: Prepared> Turns<P> {
             source: duty.plan.role == crate::stage::Role::Acquire,
             inputs,
             pacing,
+            partners,
             outputs,
             accounts: Accounts::load(memory.bank()),
             memory,
@@ -186,9 +194,14 @@ impl<P: Prepared> Turns<P> {
                 };
             };
             for (index, input) in self.inputs.iter_mut().enumerate() {
-                if index != pacing
-                    && input.choose_beside(header.origin_frame, !self.paced) == Choice::NotYet
-                {
+                let choice = if index == pacing {
+                    Choice::Ready
+                } else if self.partners.contains(&index) {
+                    input.choose_partner(&header)
+                } else {
+                    input.choose_beside(header.origin_frame, !self.paced)
+                };
+                if choice == Choice::NotYet {
                     return Readiness::NoBlock(index);
                 }
             }
@@ -224,7 +237,7 @@ impl<P: Prepared> Turns<P> {
         self.beside.clear();
         for (port, input) in self.inputs.iter_mut().enumerate() {
             input.count_headers();
-            if Some(port) != self.pacing {
+            if Some(port) != self.pacing && !self.partners.contains(&port) {
                 input.adapt();
                 for index in 0..input.chosen() {
                     if let Some((header, _)) = input.block(index) {
@@ -247,29 +260,38 @@ impl<P: Prepared> Turns<P> {
             (Some(pacing), Some(raw)) => {
                 // The pacing input's adapters are taken out of it for the loop, for the blocks they give are borrowed
                 // from them while the stage works on the rest.
-                let mut chain = core::mem::take(&mut self.inputs[pacing].chain);
+                let mut chains = core::mem::take(&mut self.inputs[pacing].chains);
                 let Turns {
                     stage,
                     inputs,
+                    partners,
                     outputs,
                     memory,
                     accounts,
                     beside,
                     ..
                 } = &mut *self;
+                let StateParts {
+                    state,
+                    append,
+                    mut kept,
+                } = memory.next_state();
+                let chain = &mut chains[0];
                 let payload = inputs[pacing]
                     .block(0)
                     .map_or(&[][..], |(_, payload)| payload);
-                chain.feed(&raw, payload);
-                let mut first = true;
-                while next == Next::Continue {
-                    let Some(part) = chain.next(&raw, payload, first) else {
-                        break;
-                    };
-                    first = false;
+                let others = partners.iter().map(|p| inputs[*p].block(0));
+                let whole = chain.join(&raw, payload, others);
+                if let Some(header) = whole {
+                    chain.feed(&mut kept, &header, payload);
+                }
+                while next == Next::Continue
+                    && whole.is_some()
+                    && let Some(part) = chain.next(&mut kept, payload)
+                {
                     let broken = breaks(&part.header) || !accounts.started;
                     if broken {
-                        stage.reset(memory.next_state().0);
+                        stage.reset(state);
                         accounts.started = true;
                         accounts.settle_left = settle_frames;
                     }
@@ -295,9 +317,20 @@ impl<P: Prepared> Turns<P> {
                         )),
                         beside,
                     };
-                    next = call(stage, &seen, outputs, memory, &moment, now_ns, epoch);
+                    next = call(
+                        stage,
+                        &seen,
+                        outputs,
+                        (state, append),
+                        &moment,
+                        now_ns,
+                        epoch,
+                    );
                 }
-                self.inputs[pacing].chain = chain;
+                if whole.is_none() {
+                    inputs[pacing].count_unmerged(raw.valid);
+                }
+                self.inputs[pacing].chains = chains;
             }
             _ => {
                 let Turns {
@@ -309,8 +342,9 @@ impl<P: Prepared> Turns<P> {
                     beside,
                     ..
                 } = &mut *self;
+                let StateParts { state, append, .. } = memory.next_state();
                 if !accounts.started {
-                    stage.reset(memory.next_state().0);
+                    stage.reset(state);
                     accounts.started = true;
                 }
                 let mut preset = SlotHeader {
@@ -327,7 +361,15 @@ impl<P: Prepared> Turns<P> {
                     pacing: None,
                     beside,
                 };
-                next = call(stage, &seen, outputs, memory, &moment, now_ns, epoch);
+                next = call(
+                    stage,
+                    &seen,
+                    outputs,
+                    (state, append),
+                    &moment,
+                    now_ns,
+                    epoch,
+                );
             }
         }
         if next == Next::Again && self.outputs.iter().all(|o| o.pending() == 0) {
@@ -491,7 +533,7 @@ impl<P: Prepared> Turns<P> {
             output.preset(preset, 0, None);
         }
         self.memory.carry();
-        let (state, append) = self.memory.next_state();
+        let StateParts { state, append, .. } = self.memory.next_state();
         let mut ctx = Ctx {
             tick: moment.tick,
             now_ns: preset.sampled_ns,
@@ -644,12 +686,11 @@ fn call<P: Prepared>(
     stage: &mut P,
     inputs: &Inputs<'_>,
     outputs: &mut [OutputPort],
-    memory: &mut StageMemory,
+    (state, append): (&mut [u8], &mut [u8]),
     moment: &Moment,
     now_ns: u64,
     epoch: u32,
 ) -> Next {
-    let (state, append) = memory.next_state();
     let mut ctx = Ctx {
         tick: moment.tick,
         now_ns,

@@ -10,7 +10,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 pub struct Block<'a> {
     /// Checked copy of the slot's header: `valid` never exceeds the capacity.
     pub header: &'a SlotHeader,
-    /// The valid rows: `header.valid * stream_type.row_bytes()` bytes, 64-byte aligned at the start.
+    /// The valid rows: `header.valid * stream_type.row_bytes()` bytes. It begins on a 64-byte boundary, but for a block of
+    /// a `window` on an edge: that begins with one of its rows, wherever they are held.
     pub payload: &'a [u8],
     /// Type of the stream.
     pub stream_type: &'a StreamType,

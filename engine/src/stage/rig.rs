@@ -8,10 +8,11 @@ use crate::runner::memory::{self, StageMemory};
 use crate::runner::telemetry::{self, TelemetryWriter};
 use crate::runner::{InputPort, Moment, OutputPort, Readiness, Turns, Verdict, follows, prepare};
 use crate::shm::{Access, Segment};
+use ephapse_rtconfig::adapter::behind;
 use ephapse_rtconfig::describe::{Described, HelperDirection};
 use ephapse_rtconfig::plan::{
-    Full, InputPlan, OnDeath, OutputPlan, Overrun, Pace, Policy, Read, SeatKind, StagePlan,
-    WaitKind,
+    Adapter, Full, InputPlan, OnDeath, OutputPlan, Overrun, Pace, Policy, Read, SeatKind,
+    StagePlan, WaitKind,
 };
 use ephapse_rtconfig::stream_type::StreamType;
 use std::fs::File;
@@ -98,11 +99,39 @@ impl<S: Stage> Rig<S> {
         inputs: &[StreamType],
         slots: Option<u64>,
     ) -> Result<Self, StageError> {
+        Self::build(params, inputs, &[], slots)
+    }
+
+    /// The stage with these edge adapters on its only input, whose ring carries `stream`. The further streams of a merge
+    /// are inputs 1, 2, ... of the rig.
+    ///
+    /// # Errors
+    /// The stage's own; adapters that cannot work on that stream.
+    pub fn adapted(
+        params: serde_json::Value,
+        stream: &StreamType,
+        adapters: &[Adapter],
+    ) -> Result<Self, StageError> {
+        Self::build(params, core::slice::from_ref(stream), adapters, Some(64))
+    }
+
+    fn build(
+        params: serde_json::Value,
+        inputs: &[StreamType],
+        adapters: &[Adapter],
+        slots: Option<u64>,
+    ) -> Result<Self, StageError> {
+        let mut seen = inputs.to_vec();
+        if let Some(first) = seen.first_mut() {
+            *first = adapters.iter().try_fold(first.clone(), |before, adapter| {
+                behind(adapter, before).map_err(|(key, what, _)| StageError::input(key, what))
+            })?;
+        }
         let described = {
             let params: S::Params = serde_json::from_value(params.clone())
                 .map_err(|e| StageError::parameter("", e.to_string()))?;
             let named: Vec<(&str, &StreamType)> =
-                S::PORTS.inputs.iter().copied().zip(inputs).collect();
+                S::PORTS.inputs.iter().copied().zip(&seen).collect();
             S::describe(&params, &named)?
         };
         // What a helper would feed, the test feeds.
@@ -117,7 +146,10 @@ impl<S: Stage> Rig<S> {
             .iter()
             .filter_map(|port| output_type(&described, port))
             .collect();
-        let duty = duty::<S>(params, &inputs, &outputs, described);
+        let mut duty = duty::<S>(params, &inputs, &outputs, described);
+        if !adapters.is_empty() {
+            adapt(&mut duty, seen[0].clone(), adapters);
+        }
         let failed = |e: crate::shm::ShmError| StageError::resource("rig", e.to_string());
         let mut feeds = Vec::new();
         let mut ins = Vec::new();
@@ -139,7 +171,13 @@ impl<S: Stage> Rig<S> {
         let stage_segment = opened(
             "stage",
             segment::STAGE,
-            memory::create_anonymous(&duty.plan.described),
+            memory::create_anonymous(&memory::with_adapters(
+                &duty.plan.described,
+                crate::adapt::space(
+                    &duty.plan,
+                    duty.inputs.first().map(|edge| &edge.stream_type),
+                ),
+            )),
         )?;
         let memory = StageMemory::attach(&stage_segment, Access::ReadWrite).map_err(failed)?;
         let telemetry = match slots {
@@ -217,10 +255,15 @@ impl<S: Stage> Rig<S> {
         Next::Continue
     }
 
+    /// Ends one input.
+    pub fn end(&mut self, port: usize) {
+        self.feeds[port].end(crate::abi::end_reason::FINISHED, 0);
+    }
+
     /// Ends all inputs and lets the stage publish what it holds.
     pub fn finish(&mut self) {
-        for feed in &mut self.feeds {
-            feed.end(crate::abi::end_reason::FINISHED, 0);
+        for port in 0..self.feeds.len() {
+            self.end(port);
         }
         self.turns.finish(&Moment::default());
     }
@@ -237,6 +280,19 @@ impl<S: Stage> Rig<S> {
             seat.release(1);
         }
         taken
+    }
+
+    /// The account of an input: blocks consumed, blocks jumped over, gaps, lost frames, faults of its producer.
+    pub fn input_account(&self, port: usize) -> [u64; 5] {
+        let account = &self.turns.memory.bank().inputs[port];
+        [
+            &account.consumed,
+            &account.jumped,
+            &account.gaps,
+            &account.lost_frames,
+            &account.faults,
+        ]
+        .map(|word| word.load(crate::sync::Ordering::Relaxed))
     }
 
     /// Frames the source has counted, published and lost: the terms of its account.
@@ -266,6 +322,32 @@ fn output_type(described: &Described, port: &str) -> Option<StreamType> {
             .find(|h| h.port == port)
             .map(|h| h.stream_type.clone())
     })
+}
+
+/// Puts adapters on the first input, and the streams it is merged with behind all inputs.
+fn adapt(duty: &mut StageDuty, seen: StreamType, adapters: &[Adapter]) {
+    let first = &mut duty.plan.inputs[0];
+    first.adapters = adapters.to_vec();
+    first.stream_type = seen;
+    let first = first.clone();
+    for adapter in adapters {
+        let Adapter::Merge(streams) = adapter else {
+            continue;
+        };
+        for other in streams.iter().skip(1) {
+            duty.plan.inputs.push(InputPlan {
+                stream: duty.plan.inputs.len(),
+                read: Read::Same,
+                adapters: Vec::new(),
+                stream_type: other.stream_type.clone(),
+                ..first.clone()
+            });
+            duty.inputs.push(EdgeDuty {
+                segment: other.stream.clone(),
+                stream_type: other.stream_type.clone(),
+            });
+        }
+    }
 }
 
 fn duty<S: Stage>(

@@ -1,6 +1,7 @@
 //! Where the latency budget goes: from the oldest frame of a block to the end of the loop, hop by hop.
 
 use super::{cut, ms};
+use crate::adapter::delay_frames;
 use crate::describe::Role;
 use crate::plan::{Adapter, Pace, Plan, Policy, StagePlan};
 
@@ -105,7 +106,7 @@ fn hop<'a>(plan: &Plan, before: Option<&StagePlan>, stage: &'a StagePlan) -> Hop
         Some(rate) if rate.as_f64() > 0.0 => frames / rate.as_f64() * 1e3,
         _ => 0.0,
     };
-    let (mut collect_ms, mut notes) = (0.0, Vec::new());
+    let (mut collect_ms, mut adapters_ms, mut notes) = (0.0, 0.0, Vec::new());
     match input {
         None => {
             let made = stage
@@ -118,10 +119,18 @@ fn hop<'a>(plan: &Plan, before: Option<&StagePlan>, stage: &'a StagePlan) -> Hop
             notes.push("one block".to_owned());
         }
         Some(input) => {
+            adapters_ms = in_ms(delay_frames(&input.adapters));
             for adapter in &input.adapters {
-                if let Adapter::Window { n, step } = adapter {
-                    collect_ms += in_ms(f64::from(*step));
-                    notes.push(format!("window {n}/{step}"));
+                match adapter {
+                    Adapter::Window { n, step } => {
+                        collect_ms += in_ms(f64::from(*step));
+                        notes.push(format!("window {n}/{step}"));
+                    }
+                    Adapter::Decimate(factor) => notes.push(format!("decimate {factor}")),
+                    Adapter::Merge(_)
+                    | Adapter::Select(_)
+                    | Adapter::Scale(_)
+                    | Adapter::Cast(_) => {}
                 }
             }
         }
@@ -132,7 +141,7 @@ fn hop<'a>(plan: &Plan, before: Option<&StagePlan>, stage: &'a StagePlan) -> Hop
         stage: &stage.name,
         collect_ms,
         tick_ms,
-        delay_ms: in_ms(stage.described.group_delay_frames),
+        delay_ms: adapters_ms + in_ms(stage.described.group_delay_frames),
         budget_ms: stage.budget_ns.map(ms),
         note: notes.join(", "),
     }

@@ -1,6 +1,7 @@
 //! The flow as boxes and arrows: time runs down the page, each stream runs in a lane left of the boxes.
 
 use super::{COLUMNS, cut};
+use crate::adapter::{DECIMATE_SETTLE_FRAMES, delay_frames};
 use crate::describe::Program;
 use crate::plan::{
     Adapter, Full, InputPlan, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan, WaitKind,
@@ -130,21 +131,31 @@ fn draw_stage(plan: &Plan, index: usize, lanes: &mut Lanes, lines: &mut Vec<Stri
     let rule = "─".repeat(inner + 1 - title.chars().count());
     lines.push(format!("{}┌─{title}{rule}┐", lanes.straight()));
 
-    for (at, input) in stage.inputs.iter().enumerate() {
+    for (at, input) in in_reading_order(stage) {
         let text = describe_input(plan, stage, at, input);
         let lane = lanes.of(input.stream).filter(|_| !input.feedback);
-        let Some(lane) = lane else {
-            lines.push(format!("{}{}", lanes.straight(), boxed(&text)));
-            continue;
-        };
-        let read_again = stage.inputs[at + 1..]
-            .iter()
-            .any(|later| later.stream == input.stream && !later.feedback);
-        let last = last_reader(plan, &plan.streams[input.stream]) <= Some(index) && !read_again;
-        let corner = if last { '└' } else { '├' };
-        lines.push(format!("{}{}", lanes.turn(lane, corner, '▶'), boxed(&text)));
-        if last {
-            lanes.close(lane);
+        match lane {
+            None => lines.push(format!("{}{}", lanes.straight(), boxed(&text))),
+            Some(lane) => {
+                let read_again = in_reading_order(stage)
+                    .skip_while(|(earlier, _)| *earlier != at)
+                    .skip(1)
+                    .any(|(_, later)| later.stream == input.stream && !later.feedback);
+                let last =
+                    last_reader(plan, &plan.streams[input.stream]) <= Some(index) && !read_again;
+                let corner = if last { '└' } else { '├' };
+                lines.push(format!("{}{}", lanes.turn(lane, corner, '▶'), boxed(&text)));
+                if last {
+                    lanes.close(lane);
+                }
+            }
+        }
+        // Behind the last stream of its port: what they come to.
+        let port = || in_reading_order(stage).filter(|(_, other)| other.port == input.port);
+        if port().last().is_some_and(|(last, _)| last == at) {
+            for text in port().flat_map(|(_, first)| describe_adapted(first)) {
+                lines.push(format!("{}{}", lanes.straight(), boxed(&text)));
+            }
         }
     }
     lines.push(format!(
@@ -198,8 +209,19 @@ fn draw_stage(plan: &Plan, index: usize, lanes: &mut Lanes, lines: &mut Vec<Stri
     }
 }
 
+/// The inputs of a stage port by port, streams that are merged behind the one they join.
+fn in_reading_order(stage: &StagePlan) -> impl Iterator<Item = (usize, &InputPlan)> {
+    let inputs = || stage.inputs.iter().enumerate();
+    stage
+        .ports()
+        .flat_map(move |first| inputs().filter(move |(_, input)| input.port == first.port))
+}
+
 fn describe_input(plan: &Plan, stage: &StagePlan, at: usize, input: &InputPlan) -> String {
-    let mut text = format!("{} <- {}", input.port, plan.streams[input.stream].name);
+    let joins = stage.merged_into(at).is_some();
+    let arrow = if joins { "+" } else { "<-" };
+    let stream = &plan.streams[input.stream].name;
+    let mut text = format!("{} {arrow} {stream}", input.port);
     if stage.pacing == Some(at) && stage.pace == Pace::Data {
         text.push_str(", paces");
     }
@@ -214,15 +236,47 @@ fn describe_input(plan: &Plan, stage: &StagePlan, at: usize, input: &InputPlan) 
         Read::All if input.seat_kind == SeatKind::Lap => text.push_str(", all"),
         Read::Same | Read::All => {}
     }
-    for adapter in &input.adapters {
-        match adapter {
-            Adapter::Cast(dtype) => text.push_str(&format!(", cast {}", dtype.name())),
-            Adapter::Window { n, step } => {
-                text.push_str(&format!(", window of {n} every {step} frames"));
-            }
-        }
+    let adapters = input.adapters.iter().filter_map(adapter_words);
+    for words in adapters {
+        text.push_str(&format!(", {words}"));
     }
     text
+}
+
+/// What an adapter does; nothing of a merge, whose streams have lines of their own.
+fn adapter_words(adapter: &Adapter) -> Option<String> {
+    Some(match adapter {
+        Adapter::Merge(_) => return None,
+        Adapter::Select(channels) => match channels.as_slice() {
+            [channel] => format!("select channel {channel}"),
+            channels => format!("select {} channels", channels.len()),
+        },
+        Adapter::Scale(unit) => format!("scale {unit}"),
+        Adapter::Decimate(factor) => format!("decimate {factor}"),
+        Adapter::Cast(dtype) => format!("cast {}", dtype.name()),
+        Adapter::Window { n, step } => format!("window of {n} every {step} frames"),
+    })
+}
+
+/// What the adapters of an input make of its blocks, and what that costs in time.
+fn describe_adapted(input: &InputPlan) -> Vec<String> {
+    if input.adapters.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("   = {}", input.stream_type.summary())];
+    let frames = delay_frames(&input.adapters);
+    if frames > 0.0 {
+        let rate = input.stream_type.rate.as_f64();
+        let time = if rate > 0.0 {
+            format!(" ({:.3} ms)", frames / rate * 1e3)
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "     {frames} frames late{time}, settles in {DECIMATE_SETTLE_FRAMES} frames"
+        ));
+    }
+    lines
 }
 
 fn describe_placement(stage: &StagePlan) -> String {

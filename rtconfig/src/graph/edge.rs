@@ -1,5 +1,6 @@
 //! One input of a stage: the stream it reads, and how.
 
+use super::adapter_keys::{Scale, Select};
 use crate::plan::{Read, SeatKind};
 use crate::stream_type::Dtype;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -17,8 +18,13 @@ pub struct InputKeys(pub InputTable);
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputTable {
-    /// Stream that is read.
+    /// Stream that is read. In its place `merge` may name several.
+    #[serde(default)]
     pub from: String,
+    /// Streams that are joined channel beside channel: two or more of the same source, rate, number format, unit and
+    /// block length. Each has a seat of its own. A block that one of them lost is a gap of all.
+    #[serde(default)]
+    pub merge: Option<Vec<String>>,
     /// Kind of seat: `hold` (reads in place, the producer cannot pass it; the default) or `lap` (copies out, the producer
     /// may pass it and what was missed is counted).
     #[serde(default)]
@@ -33,6 +39,17 @@ pub struct InputTable {
     /// With `feedback`, whose maker comes later: what the stream will be; compared with what its maker says.
     #[serde(default, rename = "type")]
     pub feedback_type: Option<FeedbackType>,
+    /// Channels the stage gets, in this order: numbers count from 0, texts are labels or patterns (`"B*"`, `?` for one
+    /// character). One alone or a list.
+    #[serde(default)]
+    pub select: Option<Select>,
+    /// Physical numbers instead of stored ones, as `f64`: `true` for the stream's SI unit, or `{ unit = "uV" }`.
+    #[serde(default)]
+    pub scale: Option<Scale>,
+    /// One frame for so many, 2 to 100, behind a low-pass filter (the one of SciPy's `decimate(ftype="fir")`), as `f64`:
+    /// 10 of the new frames late, the first 20 settling.
+    #[serde(default)]
+    pub decimate: Option<u32>,
     /// Number format the stage gets: `i8` to `i64`, `u8` to `u64`, `f32`, `f64`. Saturates, rounds to nearest even.
     #[serde(default)]
     #[schemars(schema_with = "dtype_schema")]
@@ -40,6 +57,15 @@ pub struct InputTable {
     /// Blocks of exactly `n` frames, one every `step` frames, over block borders.
     #[serde(default)]
     pub window: Option<WindowKeys>,
+}
+
+impl InputTable {
+    /// The streams that are read: the one, or those merged, in order.
+    pub fn streams(&self) -> &[String] {
+        self.merge
+            .as_deref()
+            .unwrap_or(core::slice::from_ref(&self.from))
+    }
 }
 
 /// Regrouping of frames into blocks of another length.

@@ -3,6 +3,7 @@
 //! What is judged here is what one can judge without knowing the stages: that the text is TOML, that every key exists and
 //! has a value of the right form. [`crate::resolve`] does the rest.
 
+mod adapter_keys;
 mod edge;
 mod experiment;
 mod keys;
@@ -11,6 +12,7 @@ mod set;
 mod tree;
 mod words;
 
+pub use adapter_keys::{Pick, Scale, Select};
 pub use edge::{FeedbackFrames, FeedbackType, InputKeys, InputTable, WindowKeys};
 pub use experiment::{Experiment, TextOrNumber};
 pub use keys::{DefaultKeys, GraphKeys, ModulesKeys, StageKeys, StreamKeys, TimerKeys};

@@ -113,6 +113,7 @@ pub fn assemble(
         });
         // A source that a helper feeds is paced by its own clock, but makes its blocks of the helper's.
         built.pacing = built.pacing.or((!built.inputs.is_empty()).then_some(0));
+        built.inputs.extend(merged_inputs(&plan, stage));
         let mut drains = Vec::new();
         for helper in after {
             let stream = plan.streams.len();
@@ -148,6 +149,24 @@ pub fn assemble(
     }
     seat_everyone(&mut plan);
     plan
+}
+
+/// The further streams of merged inputs: each has a seat and an account of its own, behind the inputs that `process` sees.
+fn merged_inputs(plan: &Plan, stage: &Wired<'_>) -> Vec<InputPlan> {
+    let edges = stage.inputs.iter();
+    edges
+        .flat_map(|edge| edge.merged.iter().map(move |stream| (edge, *stream)))
+        .map(|(edge, stream)| InputPlan {
+            port: edge.port.to_owned(),
+            stream,
+            seat: 0,
+            seat_kind: edge.seat,
+            read: Read::Same,
+            feedback: false,
+            adapters: Vec::new(),
+            stream_type: plan.streams[stream].stream_type.clone(),
+        })
+        .collect()
 }
 
 fn build_stage(

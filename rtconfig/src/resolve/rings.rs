@@ -2,8 +2,9 @@
 
 use super::placement::{Placement, word};
 use super::wiring::Wiring;
+use crate::adapter::most_parts;
 use crate::graph::{Graph, StreamKeys};
-use crate::plan::{Full, Pace, Plan, StreamPlan};
+use crate::plan::{Full, Pace, Plan, StagePlan, StreamPlan};
 use crate::problem::Problem;
 use crate::stream_type::StreamType;
 
@@ -119,6 +120,17 @@ pub fn bytes_of(stream: &StreamPlan) -> u64 {
     )
 }
 
+/// Most blocks that a stage publishes per stream for one block of its pacing input: one that its adapters cut into windows
+/// leads to several calls.
+fn parts_per_block(plan: &Plan, stage: &StagePlan) -> u64 {
+    let calls = stage.pacing.map_or(1, |pacing| {
+        let input = &stage.inputs[pacing];
+        let frames = plan.streams[input.stream].stream_type.frames_per_block();
+        most_parts(&input.adapters, frames)
+    });
+    u64::from(calls) * u64::from(stage.described.parts_per_call)
+}
+
 /// All rings together fit into what is free, and every ring has room for what one activation publishes.
 pub fn check_fit(
     graph: &Graph,
@@ -128,17 +140,15 @@ pub fn check_fit(
 ) {
     for stream in &plan.streams {
         let maker = &plan.stages[stream.maker];
-        if maker.helper_of.is_none() && maker.described.parts_per_call > stream.slots {
+        let parts = parts_per_block(plan, maker);
+        if maker.helper_of.is_none() && parts > u64::from(stream.slots) {
             problems.push(graph.problem(
                 &["stream", &stream.name, "slots"],
                 format!(
-                    "`{}` publishes up to {} blocks at once, the ring has {} slots",
-                    maker.name, maker.described.parts_per_call, stream.slots
+                    "`{}` publishes up to {parts} blocks at once, the ring has {} slots",
+                    maker.name, stream.slots
                 ),
-                format!(
-                    "choose a power of two of {} or more",
-                    maker.described.parts_per_call
-                ),
+                format!("choose a power of two of {parts} or more"),
             ));
         }
     }

@@ -81,9 +81,8 @@ fn input_type(
     streams: &[Option<StreamType>],
     problems: &mut Vec<Problem>,
 ) -> (Vec<Adapter>, Option<StreamType>) {
-    let adapters = adapters::of(edge.keys);
     let made = streams[edge.stream].clone();
-    let before = match (&edge.keys.feedback_type, made) {
+    let first = match (&edge.keys.feedback_type, made) {
         (_, Some(made)) => Some(made),
         (Some(declared), None) => Some(declared_type(declared)),
         (None, None) => {
@@ -97,19 +96,29 @@ fn input_type(
             None
         }
     };
-    let behind = adapters.iter().try_fold(before, |before, adapter| {
-        before
-            .map(|before| adapters::behind(*adapter, before))
-            .transpose()
-    });
-    match behind {
-        Ok(behind) => (adapters, behind),
+    let further = edge.merged.iter().map(|stream| streams[*stream].clone());
+    let types: Vec<Option<StreamType>> = [first].into_iter().chain(further).collect();
+    let fault = match adapters::of(edge.keys, &types) {
+        Ok((adapters, behind)) => {
+            let changed = behind.as_ref().filter(|_| !adapters.is_empty());
+            // Adapters can make what no stream could be: a window of millions of frames.
+            match changed.and_then(type_rules::fault) {
+                Some(fault) => fault,
+                None => return (adapters, behind),
+            }
+        }
         Err((key, what, remedy)) => {
             let path = ["stage", stage.name, "in", edge.port, key];
             problems.push(graph.problem(&path, what, remedy));
-            (adapters, None)
+            return (Vec::new(), None);
         }
-    }
+    };
+    problems.push(graph.problem(
+        &["stage", stage.name, "in", edge.port],
+        format!("its adapters make a stream that cannot be: {fault}"),
+        "change them",
+    ));
+    (Vec::new(), None)
 }
 
 fn declared_type(declared: &FeedbackType) -> StreamType {
@@ -204,7 +213,7 @@ fn refused(graph: &Graph, stage: &Wired<'_>, error: &DescribeError) -> Problem {
                 .iter()
                 .find(|edge| edge.port == port)
                 .map_or(String::new(), |edge| {
-                    format!("stream `{}`: ", edge.keys.from)
+                    format!("stream `{}`: ", edge.keys.streams().join("` and `"))
                 });
             graph.problem(&["stage", name, "in", port], format!("{from}{why}"), "")
         }

@@ -1,10 +1,13 @@
 //! Who reads what from whom: kinds, ports and streams matched, stages put in order of the flow.
 
-use super::{names, order};
+use super::{adapters, names, order};
 use crate::describe::{Catalogue, KindInfo, Role};
 use crate::graph::{Graph, InputTable, StageKeys};
 use crate::plan::{Read, SeatKind};
 use crate::problem::{Problem, nearest, suggest};
+
+/// Streams that one stage can read (ring ABI v1: accounts in its segment).
+const MOST_INPUTS: usize = 8;
 
 /// A stage with its kind and its edges.
 pub struct Wired<'a> {
@@ -27,8 +30,10 @@ impl Wired<'_> {
 pub struct Edge<'a> {
     pub port: &'a str,
     pub keys: &'a InputTable,
-    /// Index into [`Wiring::streams`].
+    /// Index into [`Wiring::streams`]; of several the first.
     pub stream: usize,
+    /// The further streams that are merged with it.
+    pub merged: Vec<usize>,
     pub seat: SeatKind,
     pub read: Read,
     pub feedback: bool,
@@ -58,6 +63,10 @@ pub fn wire<'a>(
     let kinds = find_kinds(graph, catalogue, &mut problems);
     let made = collect_streams(graph, &mut problems);
     check_ports(graph, &kinds, &mut problems);
+    check_inputs(graph, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     check_streams(graph, &made, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -73,7 +82,8 @@ pub fn wire<'a>(
         keys.inputs
             .values()
             .filter(|input| !input.0.feedback.unwrap_or(false))
-            .filter_map(|input| made.iter().find(|s| s.name == input.0.from))
+            .flat_map(|input| input.0.streams())
+            .filter_map(|name| made.iter().find(|s| s.name == name))
             .map(|stream| stream.maker)
             .collect()
     };
@@ -252,7 +262,10 @@ fn check_streams(graph: &Graph, made: &[Stream<'_>], problems: &mut Vec<Problem>
     };
     for (stage, keys) in &graph.keys().stage {
         for (port, input) in &keys.inputs {
-            check(&["stage", stage, "in", port], &input.0.from);
+            let path = ["stage", stage, "in", port];
+            for name in input.0.streams() {
+                check(&path, name);
+            }
         }
     }
     for name in graph.keys().stream.keys() {
@@ -274,7 +287,7 @@ fn cycle(
         .iter()
         .find(|(_, input)| {
             made.iter()
-                .any(|stream| stream.name == input.0.from && stream.maker == last)
+                .any(|stream| stream.maker == last && reads(&input.0, stream.name))
         })
         .map_or("", |(port, _)| port.as_str());
     let mut names: Vec<&str> = ring.iter().map(|stage| all[*stage].0).collect();
@@ -287,6 +300,50 @@ fn cycle(
         ),
         "mark one input of the cycle `feedback = true`",
     )
+}
+
+fn reads(input: &InputTable, stream: &str) -> bool {
+    input.streams().iter().any(|name| name == stream)
+}
+
+/// An input reads one stream, by `from`, or several, by `merge`.
+fn check_inputs(graph: &Graph, problems: &mut Vec<Problem>) {
+    for (stage, keys) in &graph.keys().stage {
+        for (port, input) in &keys.inputs {
+            let path = ["stage", stage, "in", port];
+            let mut refuse = |key: &[&str], what: String, remedy: &str| {
+                problems.push(graph.problem(&[&path[..], key].concat(), what, remedy));
+            };
+            match (&input.0.merge, input.0.from.as_str()) {
+                (None, "") => refuse(
+                    &[],
+                    "this input names no stream".to_owned(),
+                    "add `from = \"STREAM\"`, or `merge` with several",
+                ),
+                (None, _) => {}
+                (Some(_), from) if !from.is_empty() => refuse(
+                    &["merge"],
+                    format!("the input reads `{from}` already"),
+                    "name all streams in `merge` and remove `from`",
+                ),
+                (Some(streams), _) if streams.len() < 2 => refuse(
+                    &["merge"],
+                    "to be merged there must be two streams or more".to_owned(),
+                    "write `from` for a single one",
+                ),
+                (Some(streams), _) => {
+                    let again = |(at, name): &(usize, &String)| streams[..*at].contains(*name);
+                    if let Some((_, twice)) = streams.iter().enumerate().find(again) {
+                        refuse(
+                            &["merge"],
+                            format!("`{twice}` is merged with itself"),
+                            "name each stream once",
+                        );
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn connect<'a>(
@@ -321,12 +378,22 @@ fn connect<'a>(
             "connect one input that is none",
         ));
     }
+    let seats: usize = keys.inputs.values().map(|i| i.0.streams().len()).sum();
+    if seats > MOST_INPUTS {
+        problems.push(graph.problem(
+            &["stage", name, "in"],
+            format!("{seats} streams are read and a stage has seats for {MOST_INPUTS}"),
+            "merge fewer streams, or some of them in a stage before",
+        ));
+    }
     let mut inputs = Vec::new();
     for port in &kind.inputs {
         let Some(table) = keys.inputs.get(port).map(|input| &input.0) else {
             continue;
         };
-        let Some(stream) = streams.iter().position(|s| s.name == table.from) else {
+        let of = |name: &String| streams.iter().position(|s| s.name == name);
+        let mut read_streams = table.streams().iter().filter_map(of);
+        let Some(stream) = read_streams.next() else {
             continue;
         };
         let path = ["stage", name, "in", port.as_str()];
@@ -365,10 +432,35 @@ fn connect<'a>(
                 "remove the key; only a feedback needs it",
             );
         }
+        let paces = pacing_port == Some(port);
+        for key in adapters::keeping(table).filter(|_| !paces) {
+            refuse(
+                key,
+                "only the input that begins activations keeps frames from block to block",
+                "remove the key, name this port in `pacing`, or put a stage of its own with it before",
+            );
+        }
+        if table.merge.is_some() {
+            if seat == SeatKind::Lap {
+                refuse(
+                    "seat",
+                    "merged streams are read block for block, and a `lap` seat may miss one",
+                    "remove the key",
+                );
+            }
+            if table.read.is_some_and(|read| read != Read::Same) {
+                refuse(
+                    "read",
+                    "merged streams are read block for block",
+                    "write read = \"same\" or remove the key",
+                );
+            }
+        }
         inputs.push(Edge {
             port,
             keys: table,
             stream,
+            merged: read_streams.collect(),
             seat,
             read,
             feedback,
@@ -399,6 +491,20 @@ fn check_same(graph: &Graph, wiring: &Wiring<'_>, problems: &mut Vec<Problem>) {
                         edge.keys.from
                     ),
                     "write read = \"newest\" or \"all\"",
+                ));
+            }
+            let other = edge
+                .merged
+                .iter()
+                .find(|other| wiring.origin(**other) != wiring.origin(edge.stream));
+            if let Some(other) = other {
+                problems.push(graph.problem(
+                    &["stage", stage.name, "in", edge.port, "merge"],
+                    format!(
+                        "`{}` and `{}` come from different sources and have no time in common",
+                        wiring.streams[edge.stream].name, wiring.streams[*other].name
+                    ),
+                    "merge streams of one source",
                 ));
             }
         }

@@ -100,13 +100,16 @@ fn stage_table<'a>(
     let mut table = Table::new();
     table.insert("use", text(&stage.kind));
     let mut inputs = InlineTable::new();
-    for input in &stage.inputs {
+    for input in stage.ports() {
         // An input that the graph does not name is fed by a helper.
         let Some(keys) = written(&input.port) else {
             continue;
         };
         let mut edge = InlineTable::new();
-        edge.insert("from", plan.streams[input.stream].name.as_str().into());
+        match &keys.merge {
+            Some(streams) => edge.insert("merge", Value::Array(streams.iter().collect())),
+            None => edge.insert("from", plan.streams[input.stream].name.as_str().into()),
+        };
         edge.insert(
             "seat",
             match input.seat_kind {
@@ -132,6 +135,20 @@ fn stage_table<'a>(
         }
         for adapter in &input.adapters {
             match adapter {
+                // Stands where the stream's name would.
+                Adapter::Merge(_) => {}
+                Adapter::Select(channels) => {
+                    let channels = channels.iter().map(|c| i64::from(*c));
+                    edge.insert("select", Value::Array(channels.collect()));
+                }
+                Adapter::Scale(unit) => {
+                    let mut scale = InlineTable::new();
+                    scale.insert("unit", unit.as_str().into());
+                    edge.insert("scale", Value::InlineTable(scale));
+                }
+                Adapter::Decimate(factor) => {
+                    edge.insert("decimate", i64::from(*factor).into());
+                }
                 Adapter::Cast(dtype) => {
                     edge.insert("cast", dtype.name().into());
                 }

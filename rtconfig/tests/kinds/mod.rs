@@ -282,6 +282,8 @@ impl Catalogue for Kinds {
                 }
                 frames.dtype = Dtype::F64;
                 frames.unit = "uV".to_owned();
+                frames.si_unit = "V".to_owned();
+                frames.scale = vec![1e-6; frames.channels()];
                 Described {
                     group_delay_frames: 10.0,
                     settle_frames: 100,

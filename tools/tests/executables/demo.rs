@@ -69,7 +69,9 @@ fn the_demo_passes_with_exact_accounts_and_leaves_nothing_but_its_report() {
 }
 
 /// What runs in real time neither allocates nor faults once it is ready.
-fn expect_no_allocations_and_faults(report: &Report) {
+/// Fails the test if a stage that runs in real time has allocated or faulted after its start.
+#[track_caller]
+pub fn expect_no_allocations_and_faults(report: &Report) {
     if report.0["rt"]["active"] != true {
         println!(
             "SKIPPED: allocations and page faults of real-time stages: {}",

@@ -5,6 +5,7 @@ mod broken_graphs;
 mod control;
 mod deaths;
 mod demo;
+mod edges;
 mod finished;
 mod loop_graph;
 mod modules;

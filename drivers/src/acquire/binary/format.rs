@@ -1,8 +1,8 @@
 //! The format string: `f32le,1ch,15000Hz`, with an optional value per count: `,0.195uV`.
 
 use super::layout::{ByteOrder, Layout};
-use crate::acquire::si_unit;
 use ephapse_engine::stage::StageError;
+use ephapse_rtconfig::si_unit;
 use ephapse_rtconfig::stream_type::{Dtype, Rate};
 
 /// Reads a format string: number format with byte order (`le` if none), channels, rate (a number or a ratio), and

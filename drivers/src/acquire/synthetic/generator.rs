@@ -3,8 +3,8 @@
 use super::hash::Key;
 use super::params::{SampleFormat, SyntheticParams, Waveform};
 use super::spike_trains::SpikeTrains;
-use crate::acquire::si_unit::decimal;
 use ephapse_engine::stage::StageError;
+use ephapse_rtconfig::si_unit::decimal;
 use ephapse_rtconfig::stream_type::{Dtype, Rate, StreamType};
 
 /// Value of one count of a MEA2100, 59.605 nV: the step of real recordings of that amplifier, in picovolts.
