@@ -1,0 +1,284 @@
+//! What a Python stage sees of one activation: the runner's inputs and outputs behind one object that is good until
+//! `process` returns.
+#![allow(
+    unsafe_code,
+    reason = "keeps the runner's references while Python code runs"
+)]
+
+use crate::header::{self, Header};
+use crate::slot::Slot;
+use ephapse_engine::stage::{Block, Ctx, Inputs, Outputs};
+use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+
+/// The runner's references, without their lifetimes: they are good between `open` and `close`, and nowhere else.
+#[derive(Clone, Copy)]
+struct Turn {
+    /// Absent when the inputs have ended.
+    inputs: Option<NonNull<Inputs<'static>>>,
+    outputs: NonNull<Outputs<'static>>,
+    state: (*const u8, usize),
+    append: (*const u8, usize),
+}
+
+/// A view lent in an activation, and what its user calls it.
+type Lent = (Py<Slot>, String);
+
+/// One activation after the other of a stage in Python. Only the thread that runs the stage may use it.
+#[pyclass(unsendable, module = "ephapse._native")]
+pub struct Activation {
+    input_names: Vec<String>,
+    output_names: Vec<String>,
+    pacing: Option<usize>,
+    turn: Cell<Option<Turn>>,
+    tick: Cell<u64>,
+    now_ns: Cell<u64>,
+    epoch: Cell<u32>,
+    /// Per output: a block has been begun and neither committed nor given up.
+    begun: RefCell<Vec<bool>>,
+    lent: RefCell<Vec<Lent>>,
+    /// What the activation before had lent: a plain loop's variables still hold it while the loop waits.
+    lent_before: RefCell<Vec<Lent>>,
+    /// Why the stage has failed.
+    pub failure: RefCell<Option<String>>,
+}
+
+impl Activation {
+    /// For a stage with these ports.
+    pub fn new(input_names: Vec<String>, output_names: Vec<String>, pacing: Option<usize>) -> Self {
+        Activation {
+            begun: RefCell::new(vec![false; output_names.len()]),
+            input_names,
+            output_names,
+            pacing,
+            turn: Cell::new(None),
+            tick: Cell::new(0),
+            now_ns: Cell::new(0),
+            epoch: Cell::new(0),
+            lent: RefCell::default(),
+            lent_before: RefCell::default(),
+            failure: RefCell::default(),
+        }
+    }
+
+    /// Shows the runner's inputs and outputs until [`Activation::close`], which the caller calls before they go.
+    pub fn open(&self, ctx: &mut Ctx<'_>, inputs: Option<&Inputs<'_>>, outputs: &mut Outputs<'_>) {
+        let (state, append) = ctx.state.parts_mut();
+        self.turn.set(Some(Turn {
+            inputs: inputs.map(|inputs| NonNull::from(inputs).cast()),
+            outputs: NonNull::from(outputs).cast(),
+            state: (state.as_ptr(), state.len()),
+            append: (append.as_ptr(), append.len()),
+        }));
+        self.tick.set(ctx.tick);
+        self.now_ns.set(ctx.now_ns);
+        self.epoch.set(ctx.epoch);
+        self.begun.borrow_mut().fill(false);
+    }
+
+    /// Shows nothing more. Names the views that are still held: of this activation, or with `patient` of the one before.
+    pub fn close(&self, patient: bool) -> Vec<String> {
+        self.turn.set(None);
+        let lent = self.lent.take();
+        for (slot, _) in &lent {
+            slot.get().close();
+        }
+        let due = if patient {
+            self.lent_before.replace(lent)
+        } else {
+            lent
+        };
+        let (kept, _): (Vec<Lent>, Vec<Lent>) = due
+            .into_iter()
+            .partition(|(slot, _)| slot.get().loans() > 0);
+        let names = kept.iter().map(|(_, name)| name.clone()).collect();
+        self.lent_before.borrow_mut().extend(kept);
+        names
+    }
+
+    /// Any view of any activation that is still held at the end of the run.
+    pub fn still_held(&self) -> Option<String> {
+        let before = self.lent_before.borrow();
+        let held = before.iter().find(|(slot, _)| slot.get().loans() > 0)?;
+        Some(held.1.clone())
+    }
+
+    /// The stage has failed; the first reason counts.
+    pub fn fail(&self, why: String) {
+        self.failure.borrow_mut().get_or_insert(why);
+    }
+
+    fn turn(&self) -> PyResult<Turn> {
+        self.turn.get().ok_or_else(|| {
+            PyRuntimeError::new_err(
+                "this activation is over: inputs and outputs are good until `process` returns",
+            )
+        })
+    }
+
+    fn outputs(&self, port: usize) -> PyResult<&mut Outputs<'static>> {
+        let turn = self.turn()?;
+        if port >= self.output_names.len() {
+            return Err(PyIndexError::new_err(format!("there is no output {port}")));
+        }
+        // SAFETY: `turn` is set, so the runner's `&mut Outputs` is alive and lent to this object alone (`open`); the object
+        // belongs to one thread and no method calls another while it has this reference.
+        Ok(unsafe { &mut *turn.outputs.as_ptr() })
+    }
+
+    fn begun(&self, port: usize) -> PyResult<&mut Outputs<'static>> {
+        let outputs = self.outputs(port)?;
+        if !self.begun.borrow()[port] {
+            return Err(PyRuntimeError::new_err(format!(
+                "outputs.{}: no block has been begun",
+                self.output_names[port]
+            )));
+        }
+        Ok(outputs)
+    }
+
+    fn block(&self, port: usize, index: usize) -> PyResult<Block<'static>> {
+        // SAFETY: as in `outputs`; the runner's `&Inputs` is alive as long as `turn` is set.
+        let inputs = self
+            .turn()?
+            .inputs
+            .map(|inputs| unsafe { &*inputs.as_ptr() });
+        inputs
+            .and_then(|inputs| inputs.all(port).nth(index))
+            .ok_or_else(|| PyIndexError::new_err(format!("input {port} has no block {index} now")))
+    }
+
+    fn lend(
+        &self,
+        py: Python<'_>,
+        (first, bytes): (*const u8, usize),
+        read_only: bool,
+        name: String,
+    ) -> PyResult<Py<Slot>> {
+        let slot = Py::new(py, Slot::new(first, bytes, read_only))?;
+        self.lent.borrow_mut().push((slot.clone_ref(py), name));
+        Ok(slot)
+    }
+}
+
+#[pymethods]
+impl Activation {
+    /// Tick.
+    #[getter]
+    fn tick(&self) -> u64 {
+        self.tick.get()
+    }
+
+    /// The stage's only clock, ns.
+    #[getter]
+    fn now_ns(&self) -> u64 {
+        self.now_ns.get()
+    }
+
+    /// Parameter epoch.
+    #[getter]
+    fn epoch(&self) -> u32 {
+        self.epoch.get()
+    }
+
+    /// Number of the pacing input; `None` in a source.
+    #[getter]
+    fn pacing(&self) -> Option<usize> {
+        self.pacing
+    }
+
+    /// Blocks of an input in this activation.
+    fn blocks(&self, port: usize) -> PyResult<usize> {
+        // SAFETY: as in `outputs`.
+        let inputs = self
+            .turn()?
+            .inputs
+            .map(|inputs| unsafe { &*inputs.as_ptr() });
+        Ok(inputs.map_or(0, |inputs| inputs.all(port).count()))
+    }
+
+    /// Header of a block of an input.
+    fn header(&self, port: usize, index: usize) -> PyResult<Header> {
+        Ok(Header(*self.block(port, index)?.header))
+    }
+
+    /// Bytes of a block of an input, read-only.
+    fn payload(&self, py: Python<'_>, port: usize, index: usize) -> PyResult<Py<Slot>> {
+        let payload = self.block(port, index)?.payload;
+        let name = format!("inputs.{}", self.input_names[port]);
+        self.lend(py, (payload.as_ptr(), payload.len()), true, name)
+    }
+
+    /// Begins the next block of an output; its bytes, writable.
+    fn begin(&self, py: Python<'_>, port: usize) -> PyResult<Py<Slot>> {
+        let outputs = self.outputs(port)?;
+        let name = format!("outputs.{}", self.output_names[port]);
+        if self.begun.borrow()[port] {
+            return Err(PyRuntimeError::new_err(format!(
+                "{name}: a block has been begun already"
+            )));
+        }
+        let mut block = outputs.block(port);
+        let payload = block.payload();
+        let first = (payload.as_mut_ptr().cast_const(), payload.len());
+        self.begun.borrow_mut()[port] = true;
+        self.lend(py, first, false, name)
+    }
+
+    /// Frames that may be written in the block begun.
+    fn room(&self, port: usize) -> PyResult<usize> {
+        Ok(self.begun(port)?.begun(port).room())
+    }
+
+    /// Header of the block begun, as it stands.
+    fn begun_header(&self, port: usize) -> PyResult<Header> {
+        Ok(Header(*self.begun(port)?.begun(port).header()))
+    }
+
+    /// Sets a field of the header of the block begun.
+    fn set(&self, port: usize, field: &str, value: u64) -> PyResult<()> {
+        header::set(self.begun(port)?.begun(port).header(), field, value)
+    }
+
+    /// Keeps the block begun with `valid` frames.
+    fn commit(&self, port: usize, valid: usize) -> PyResult<()> {
+        let block = self.begun(port)?.begun(port);
+        let room = block.room();
+        if valid > room {
+            return Err(PyValueError::new_err(format!(
+                "outputs.{}: {valid} frames do not fit in a block of {room}",
+                self.output_names[port]
+            )));
+        }
+        block.commit(valid);
+        self.begun.borrow_mut()[port] = false;
+        Ok(())
+    }
+
+    /// Gives the block begun up: nothing of it is published.
+    fn abort(&self, port: usize) -> PyResult<()> {
+        self.begun(port)?;
+        self.begun.borrow_mut()[port] = false;
+        Ok(())
+    }
+
+    /// Source account: so many more frames were delivered by the device, file or driver.
+    fn count_source(&self, port: usize, frames: u64) -> PyResult<()> {
+        self.outputs(port)?.count_source(port, frames);
+        Ok(())
+    }
+
+    /// The state that the next activation will find, writable.
+    fn state(&self, py: Python<'_>) -> PyResult<Py<Slot>> {
+        let state = self.turn()?.state;
+        self.lend(py, state, false, "ctx.state".to_owned())
+    }
+
+    /// The append-only state, writable.
+    fn append(&self, py: Python<'_>) -> PyResult<Py<Slot>> {
+        let append = self.turn()?.append;
+        self.lend(py, append, false, "ctx.append".to_owned())
+    }
+}
