@@ -207,7 +207,7 @@ class OutBlock:
         values = np.asarray(values, dtype=self.type.numpy_dtype)
         if len(values) > self.room:
             raise ValueError(f"outputs.{self._name}: {len(values)} do not fit in a block of {self.room}")
-        self.array[: len(values)] = values
+        _copy(self.array[: len(values)], values)
         self.commit(len(values))
 
     def abort(self) -> None:
@@ -226,6 +226,15 @@ class OutBlock:
     def _over(self) -> None:
         self._array, self._open = None, False
         self._outputs._blocks.pop(self._name, None)
+
+
+def _copy(to: np.ndarray, values: np.ndarray) -> None:
+    """Copies into a slot; records with the bytes between their fields, so that nothing of an earlier block stays there."""
+    if to.dtype.names and values.flags.c_contiguous and values.ndim == 1:
+        raw = np.dtype((np.void, to.dtype.itemsize))
+        to.view(raw)[:] = values.view(raw)
+    else:
+        to[:] = values
 
 
 class Outputs:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ._native import EphapseError, Header, OneRingSession, RingProducer, RingReader
-from .block import Span, _span
+from .block import Span, _copy, _span
 from .session import _lives, attach
 from .types import StreamType
 
@@ -125,7 +125,7 @@ class Ring:
         if len(values) > self.type.frames_per_block:
             raise ValueError(f"{len(values)} frames do not fit in a block of {self.type.frames_per_block}")
         with self.claim(timeout_s) as block:
-            block.array[: len(values)] = values
+            _copy(block.array[: len(values)], values)
             block.frames = len(values)
 
     @contextmanager

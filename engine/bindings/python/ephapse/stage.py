@@ -196,7 +196,9 @@ class _Runtime:
 
     def finish(self) -> int:
         try:
-            if not self.patient:
+            if self.patient:
+                self._loop.close()
+            else:
                 self._stage.finish(self._outputs)
                 self._outputs._commit_touched()
         finally:

@@ -14,6 +14,7 @@ use ephapse_rtconfig::stream_type::{Kind, StreamType};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use serde_json::Value;
+use std::io::Write;
 
 /// What a Python stage's `process` came to, as the package's `stage.py` says it.
 #[derive(FromPyObject)]
@@ -290,5 +291,8 @@ pub fn answer(py: Python<'_>, describe: Py<PyAny>) -> PyResult<()> {
     if let Some(error) = failed {
         return Err(error);
     }
-    answered.map_err(refused)
+    // The interpreter ends the process: nobody would flush Rust's stdout.
+    answered
+        .and_then(|()| std::io::stdout().flush().map_err(|e| format!("stdout: {e}")))
+        .map_err(refused)
 }
