@@ -113,22 +113,21 @@ class Stream:
 
         ``.first_frame`` is the number of its first frame. Empty if nothing has been published yet.
         """
-        held, newest = [], None
-        for position in range(self._observer.published - 1, self._observer.oldest - 1, -1):
-            copied = self._observer.copy(position)
-            if copied is None:
-                break
+        observer, held = self._observer, []
+        position = observer.published - 1
+        copied = observer.copy(position) if position >= 0 else None
+        while copied is not None:
             header, payload = copied
-            newest = newest or header
             held.append((header, self.type.view(payload)))
-            before = self._observer.copy(position - 1) if position > self._observer.oldest else None
-            if before is None or header.lost or before[0].first_frame + before[0].valid != header.first_frame:
+            position -= 1
+            copied = observer.copy(position) if position >= observer.oldest and not header.lost else None
+            if copied is not None and copied[0].first_frame + copied[0].valid != header.first_frame:
                 break
         if not held:
             empty = np.empty((0, *self.type.frame_shape), self.type.numpy_dtype)
             return _span(empty, self.type, 0, None)
-        held.reverse()
-        return _span(np.concatenate([rows for _, rows in held]), self.type, held[0][0].first_frame, newest)
+        rows = np.concatenate([rows for _, rows in reversed(held)])
+        return _span(rows, self.type, held[-1][0].first_frame, held[0][0])
 
     def __iter__(self) -> Iterator[Span]:
         """Block after block, from the oldest that the ring holds, until the stream ends; waits for those to come.

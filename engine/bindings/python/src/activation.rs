@@ -7,7 +7,7 @@
 
 use crate::header::{self, Header};
 use crate::slot::Slot;
-use ephapse_engine::stage::{Block, Ctx, Inputs, Outputs};
+use ephapse_engine::stage::{Block, Ctx, Inputs, OutBlock, Outputs};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::cell::{Cell, RefCell};
@@ -78,6 +78,12 @@ impl Activation {
         self.begun.borrow_mut().fill(false);
     }
 
+    /// Lends the state that `reset` writes, until [`Activation::close`].
+    pub fn lend_state(&self, py: Python<'_>, state: &mut [u8]) -> PyResult<Py<Slot>> {
+        let first = (state.as_mut_ptr().cast_const(), state.len());
+        self.lend(py, first, false, "the state given to `reset`".to_owned())
+    }
+
     /// Shows nothing more. Names the views that are still held: of this activation, or with `patient` of the one before.
     pub fn close(&self, patient: bool) -> Vec<String> {
         self.turn.set(None);
@@ -118,34 +124,41 @@ impl Activation {
         })
     }
 
-    fn outputs(&self, port: usize) -> PyResult<&mut Outputs<'static>> {
+    fn with_outputs<R>(
+        &self,
+        port: usize,
+        act: impl FnOnce(&mut Outputs<'static>) -> R,
+    ) -> PyResult<R> {
         let turn = self.turn()?;
         if port >= self.output_names.len() {
             return Err(PyIndexError::new_err(format!("there is no output {port}")));
         }
-        // SAFETY: `turn` is set, so the runner's `&mut Outputs` is alive and lent to this object alone (`open`); the object
-        // belongs to one thread and no method calls another while it has this reference.
-        Ok(unsafe { &mut *turn.outputs.as_ptr() })
+        // SAFETY: `turn` is set, so the runner's `&mut Outputs` is alive and lent to this object alone (`open`). The object
+        // belongs to one thread, and no `act` below calls into Python or back here: the reference is the only one.
+        Ok(act(unsafe { &mut *turn.outputs.as_ptr() }))
     }
 
-    fn begun(&self, port: usize) -> PyResult<&mut Outputs<'static>> {
-        let outputs = self.outputs(port)?;
-        if !self.begun.borrow()[port] {
+    /// The same with the block begun on a port.
+    fn with_begun<R>(&self, port: usize, act: impl FnOnce(OutBlock<'_>) -> R) -> PyResult<R> {
+        if self.begun.borrow().get(port) != Some(&true) {
             return Err(PyRuntimeError::new_err(format!(
-                "outputs.{}: no block has been begun",
-                self.output_names[port]
+                "output {port}: no block has been begun"
             )));
         }
-        Ok(outputs)
+        self.with_outputs(port, |outputs| act(outputs.begun(port)))
+    }
+
+    fn inputs(&self) -> PyResult<Option<&Inputs<'static>>> {
+        // SAFETY: as in `with_outputs`; the runner's `&Inputs` is alive as long as `turn` is set, which is until Python code
+        // has returned: no method holds it longer.
+        Ok(self
+            .turn()?
+            .inputs
+            .map(|inputs| unsafe { &*inputs.as_ptr() }))
     }
 
     fn block(&self, port: usize, index: usize) -> PyResult<Block<'static>> {
-        // SAFETY: as in `outputs`; the runner's `&Inputs` is alive as long as `turn` is set.
-        let inputs = self
-            .turn()?
-            .inputs
-            .map(|inputs| unsafe { &*inputs.as_ptr() });
-        inputs
+        self.inputs()?
             .and_then(|inputs| inputs.all(port).nth(index))
             .ok_or_else(|| PyIndexError::new_err(format!("input {port} has no block {index} now")))
     }
@@ -191,12 +204,7 @@ impl Activation {
 
     /// Blocks of an input in this activation.
     fn blocks(&self, port: usize) -> PyResult<usize> {
-        // SAFETY: as in `outputs`.
-        let inputs = self
-            .turn()?
-            .inputs
-            .map(|inputs| unsafe { &*inputs.as_ptr() });
-        Ok(inputs.map_or(0, |inputs| inputs.all(port).count()))
+        Ok(self.inputs()?.map_or(0, |inputs| inputs.all(port).count()))
     }
 
     /// Header of a block of an input.
@@ -213,61 +221,68 @@ impl Activation {
 
     /// Begins the next block of an output; its bytes, writable.
     fn begin(&self, py: Python<'_>, port: usize) -> PyResult<Py<Slot>> {
-        let outputs = self.outputs(port)?;
-        let name = format!("outputs.{}", self.output_names[port]);
-        if self.begun.borrow()[port] {
+        if self.begun.borrow().get(port) == Some(&true) {
             return Err(PyRuntimeError::new_err(format!(
-                "{name}: a block has been begun already"
+                "output {port}: a block has been begun already"
             )));
         }
-        let mut block = outputs.block(port);
-        let payload = block.payload();
-        let first = (payload.as_mut_ptr().cast_const(), payload.len());
+        let first = self.with_outputs(port, |outputs| {
+            let mut block = outputs.block(port);
+            let payload = block.payload();
+            (payload.as_mut_ptr().cast_const(), payload.len())
+        })?;
         self.begun.borrow_mut()[port] = true;
-        self.lend(py, first, false, name)
+        self.lend(
+            py,
+            first,
+            false,
+            format!("outputs.{}", self.output_names[port]),
+        )
     }
 
     /// Frames that may be written in the block begun.
     fn room(&self, port: usize) -> PyResult<usize> {
-        Ok(self.begun(port)?.begun(port).room())
+        self.with_begun(port, |block| block.room())
     }
 
     /// Header of the block begun, as it stands.
     fn begun_header(&self, port: usize) -> PyResult<Header> {
-        Ok(Header(*self.begun(port)?.begun(port).header()))
+        self.with_begun(port, |mut block| Header(*block.header()))
     }
 
     /// Sets a field of the header of the block begun.
     fn set(&self, port: usize, field: &str, value: u64) -> PyResult<()> {
-        header::set(self.begun(port)?.begun(port).header(), field, value)
+        self.with_begun(port, |mut block| header::set(block.header(), field, value))?
     }
 
     /// Keeps the block begun with `valid` frames.
     fn commit(&self, port: usize, valid: usize) -> PyResult<()> {
-        let block = self.begun(port)?.begun(port);
-        let room = block.room();
-        if valid > room {
-            return Err(PyValueError::new_err(format!(
-                "outputs.{}: {valid} frames do not fit in a block of {room}",
-                self.output_names[port]
-            )));
-        }
-        block.commit(valid);
+        let name = self.output_names.get(port);
+        self.with_begun(port, |block| {
+            let room = block.room();
+            if valid > room {
+                return Err(PyValueError::new_err(format!(
+                    "outputs.{}: {valid} frames do not fit in a block of {room}",
+                    name.map_or("", String::as_str)
+                )));
+            }
+            block.commit(valid);
+            Ok(())
+        })??;
         self.begun.borrow_mut()[port] = false;
         Ok(())
     }
 
     /// Gives the block begun up: nothing of it is published.
     fn abort(&self, port: usize) -> PyResult<()> {
-        self.begun(port)?;
+        self.with_begun(port, |_| ())?;
         self.begun.borrow_mut()[port] = false;
         Ok(())
     }
 
     /// Source account: so many more frames were delivered by the device, file or driver.
     fn count_source(&self, port: usize, frames: u64) -> PyResult<()> {
-        self.outputs(port)?.count_source(port, frames);
-        Ok(())
+        self.with_outputs(port, |outputs| outputs.count_source(port, frames))
     }
 
     /// The state that the next activation will find, writable.

@@ -1,7 +1,7 @@
 //! The native half of the Python package `ephapse`: what touches shared memory. Everything that only arranges it for
 //! numpy stands in `ephapse/*.py`, and there is its documentation.
 //!
-//! A view of a slot is a [`slot::Slot`]: it lends the bytes through the buffer protocol and counts who has them, so that a
+//! A view of a slot is a `Slot`: it lends the bytes through the buffer protocol and counts who has them, so that a
 //! view kept too long is found and named.
 #![warn(missing_docs)]
 

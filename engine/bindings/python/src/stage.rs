@@ -2,7 +2,6 @@
 
 use crate::activation::Activation;
 use crate::refused;
-use crate::slot::Slot;
 use ephapse_engine::abi::{PAGE, StageWords, segment, stage_state};
 use ephapse_engine::runner::file::{Duty, StageDuty, StageFile};
 use ephapse_engine::runner::{ProcessError, run_prepared};
@@ -99,22 +98,16 @@ impl Prepared for PythonStage {
 
     fn reset(&mut self, state: &mut [u8]) {
         Python::attach(|py| {
-            let done =
-                Py::new(py, Slot::new(state.as_ptr(), state.len(), false)).and_then(|slot| {
-                    self.runtime
-                        .call_method1(py, "reset", (slot.clone_ref(py),))?;
-                    slot.get().close();
-                    Ok(slot.get().loans() == 0)
-                });
-            match done {
-                Ok(true) => {}
-                Ok(false) => self
-                    .activation
-                    .borrow(py)
-                    .fail(kept_view("the state given to reset")),
-                Err(error) => {
-                    self.fail(py, &error);
-                }
+            let activation = self.activation.borrow(py);
+            let done = activation
+                .lend_state(py, state)
+                .and_then(|slot| self.runtime.call_method1(py, "reset", (slot,)));
+            let kept = activation.close(false);
+            if let Err(error) = done {
+                self.fail(py, &error);
+            } else if let Some(name) = kept.first() {
+                eprintln!("{}", kept_view(name));
+                activation.fail(kept_view(name));
             }
         });
     }
@@ -206,7 +199,9 @@ pub fn run(py: Python<'_>, make: Py<PyAny>) -> PyResult<Option<String>> {
     }
     if let Some(name) = activation.still_held() {
         activation.fail(kept_view(&name));
-        leave_failed(&file, &kept_view(&name));
+        let why = activation.failure.borrow().clone().unwrap_or_default();
+        leave_failed(&file, &why);
+        eprintln!("{}: {why}", plan.name);
         // The rings are unmapped and somebody can still look at them: no Python code may run any more.
         let flushed = py.run(
             c"import sys; sys.stdout.flush(); sys.stderr.flush()",
@@ -293,6 +288,10 @@ pub fn answer(py: Python<'_>, describe: Py<PyAny>) -> PyResult<()> {
     }
     // The interpreter ends the process: nobody would flush Rust's stdout.
     answered
-        .and_then(|()| std::io::stdout().flush().map_err(|e| format!("stdout: {e}")))
+        .and_then(|()| {
+            std::io::stdout()
+                .flush()
+                .map_err(|e| format!("stdout: {e}"))
+        })
         .map_err(refused)
 }

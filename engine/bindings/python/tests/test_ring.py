@@ -150,8 +150,20 @@ class Rings(unittest.TestCase):
                 list(stream)
         with self.assertRaisesRegex(ephapse.EphapseError, "its launcher is gone: `ephapse gc`"):
             ephapse.attach(self.name)
-        self.assertNotEqual(segments(self.name), [])
-        ephapse.Ring.create(self.name, "u8").close()
+        self.assertEqual(len(segments(self.name)), 2)
+        if "EPHAPSE" in os.environ:
+            self.assertIn(f"{self.name}: its launcher is gone", self.told("status"))
+            self.assertIn(f"{self.name}: 2 segments removed", self.told("gc"))
+        else:
+            ephapse.Ring.create(self.name, "u8").close()
+
+    @unittest.skipUnless("EPHAPSE" in os.environ, "EPHAPSE does not name the command line")
+    def test_the_command_line_lists_it(self):
+        with ephapse.Ring.create(self.name, "u8"):
+            self.assertRegex(self.told("status"), f"{self.name}: running, .* launcher pid {os.getpid()}")
+
+    def told(self, command):
+        return subprocess.run([os.environ["EPHAPSE"], command], capture_output=True, text=True, check=True).stdout
 
     def test_a_script_that_ends_without_closing_leaves_nothing(self):
         other = script(f"ring = ephapse.Ring.create({self.name!r}, 'u8')\nring.write([[1]])\nprint('made', flush=True)")

@@ -1,6 +1,7 @@
 //! A Python that can import the package: the one named by `EPHAPSE_PYTHON`, where it is installed, or `python3` with the
 //! package laid out of this build. Without a Python of 3.11 or newer that has numpy the tests say so and pass.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -69,7 +70,11 @@ fn lay_out() -> TempDir {
 /// A command of that Python; `None`, said on stderr, if there is none.
 pub fn command() -> Option<Command> {
     let Some(python) = python() else {
-        eprintln!("SKIPPED: no python3 of 3.11 or newer with numpy: apt-get install python3-numpy");
+        // Past the test harness, which shows nothing of tests that pass.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: no python3 of 3.11 or newer with numpy (apt-get install python3-numpy)"
+        );
         return None;
     };
     let mut command = Command::new(&python.program);

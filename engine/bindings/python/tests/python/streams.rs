@@ -375,6 +375,32 @@ fn state_several_blocks_a_port_several_blocks_a_call_and_what_is_held_at_the_end
 }
 
 #[test]
+fn other_threads_of_the_stage_run_while_it_waits() {
+    let stream_type = frames(Dtype::U64, 1, 1);
+    let wanted = Wanted {
+        inputs: vec![("frames", stream_type.clone())],
+        outputs: vec![("count", stream_type)],
+        ..Wanted::stage("threaded.py")
+    };
+    let Some(mut stage) = Launched::start(wanted) else {
+        return;
+    };
+    let (mut last, mut rises) = (0, 0);
+    for turn in 0..3_000 {
+        stage.feed(0, header(turn, 1), &[0; 8]);
+        let count = stage.take(0).unwrap().rows::<u64>()[0];
+        rises += u32::from(count > last);
+        last = count;
+        if rises == 10 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(rises, 10, "the thread got {last} turns");
+    assert_eq!(stage.finish().code, Some(0));
+}
+
+#[test]
 fn what_a_stage_describes_is_what_the_launcher_reads() {
     if interpreter::command().is_none() {
         return;
