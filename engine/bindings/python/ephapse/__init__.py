@@ -23,13 +23,13 @@ from .block import (
     Span,
     Stop,
 )
-from .ring import Ring
+from .ring import Claimed, Peeked, Ring
 from .session import Session, SessionInfo, Stream, attach, sessions
 from .stage import Context, Described, Refused, Stage, run
 from .types import Axis, Field, RecordLayout, StreamType
 
 __all__ = [
-    "AGAIN", "Axis", "Block", "CLOCK_MASK", "Context", "DONE", "Described", "EphapseError", "Field", "GAP", "Header",
-    "Inputs", "LATE", "OutBlock", "Outputs", "REPLAY", "RESET", "RecordLayout", "Refused", "Ring", "SYNTHETIC", "Session",
+    "AGAIN", "Axis", "Block", "CLOCK_MASK", "Claimed", "Context", "DONE", "Described", "EphapseError", "Field", "GAP", "Header",
+    "Inputs", "LATE", "OutBlock", "Outputs", "Peeked", "REPLAY", "RESET", "RecordLayout", "Refused", "Ring", "SYNTHETIC", "Session",
     "SessionInfo", "Span", "Stage", "Stop", "Stream", "StreamType", "attach", "run", "sessions",
 ]

@@ -174,8 +174,9 @@ class OutBlock:
         self.type: StreamType = outputs._types[name]
         """Type of the stream."""
         self._rows = self.room
-        if name in outputs._as_pacing:
-            self._rows = min(self.room, activation.header(activation.pacing, 0).valid)
+        pacing = activation.pacing
+        if name in outputs._as_pacing and pacing is not None and activation.blocks(pacing):
+            self._rows = min(self.room, activation.header(pacing, 0).valid)
         self._array: np.ndarray | None = self.type.view(slot)[: self._rows]
 
     @property

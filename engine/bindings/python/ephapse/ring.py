@@ -107,14 +107,21 @@ class Ring:
         return Ring(name, writes, session)
 
     @staticmethod
-    def open(name: str, *, writes: bool = False) -> Ring:
+    def open(name: str, *, writes: bool = False, timeout_s: float = 0.0) -> Ring:
         """Takes the other end: the reading one, or with ``writes=True`` the writing one.
 
-        EphapseError: no such ring (says what sessions there are), or somebody living has that end.
+        ``timeout_s`` is how long the other script may take to make the ring. EphapseError: no such ring (says what sessions
+        there are), or somebody living has that end.
         """
-        if not _lives(name):
-            attach(name)  # says what there is instead
-        return Ring(name, writes, None)
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                attach(name)
+                return Ring(name, writes, None)
+            except EphapseError:
+                if time.monotonic() >= until_s:
+                    raise
+            time.sleep(_LOOK_S / 10)
 
     def write(self, values: Any, timeout_s: float | None = None) -> None:
         """Copies at most a block of frames (records, bytes) into the ring; waits for room.

@@ -55,7 +55,7 @@ impl PythonStage {
             .call_method0(py, method)
             .and_then(|said| said.extract::<Said>(py));
         let said = said.map_err(|error| self.fail(py, &error));
-        let kept = activation.close(self.patient);
+        let kept = activation.close(py, self.patient);
         let said = said?;
         match kept.first() {
             None => Ok(said),
@@ -102,7 +102,7 @@ impl Prepared for PythonStage {
             let done = activation
                 .lend_state(py, state)
                 .and_then(|slot| self.runtime.call_method1(py, "reset", (slot,)));
-            let kept = activation.close(false);
+            let kept = activation.close(py, false);
             if let Err(error) = done {
                 self.fail(py, &error);
             } else if let Some(name) = kept.first() {

@@ -90,6 +90,15 @@ class Rings(unittest.TestCase):
                 1 / 0
             self.assertEqual(reader.read().tolist(), [[1, 1]])
 
+    def test_the_reader_may_be_started_first(self):
+        other = script(f"ring = ephapse.Ring.open({self.name!r}, timeout_s=60)\nfor block in ring: print(block[0, 0], flush=True)")
+        time.sleep(0.2)
+        with ephapse.Ring.create(self.name, "u8") as ring:
+            ring.write([[9]])
+            self.assertEqual(other.stdout.readline(), "9\n")
+        other.communicate(timeout=30)
+        self.assertEqual(other.returncode, 0)
+
     def test_a_full_ring_makes_the_writer_wait_and_an_empty_one_the_reader(self):
         with ephapse.Ring.create(self.name, "u8", 1, 1, slots=2) as writer, ephapse.Ring.open(self.name) as reader:
             with self.assertRaisesRegex(TimeoutError, "no block within 0.05 s"):

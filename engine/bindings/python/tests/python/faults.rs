@@ -99,6 +99,8 @@ fn an_activation_that_fails_publishes_nothing_of_it() {
 fn objects_without_views_may_be_kept_and_stages_may_stop_or_end() {
     for (fault, code, blocks) in [
         ("keep_objects", 0, 3),
+        ("cycles", 0, 3),
+        ("holds", 0, 4),
         ("stops", 0, 2),
         ("done", 0, 2),
         ("ending_loop", 0, 2),

@@ -45,6 +45,14 @@ class Faulty(ephapse.Stage):
         self.kept = inputs, outputs, inputs["frames"], outputs["out"]
         self.keep_objects_next = True
 
+    def cycles(self, inputs, outputs):
+        frames = inputs.frames
+        try:
+            frames[0] = 1
+        except ValueError as error:
+            caught = error  # the traceback has this frame, and the frame the traceback
+        self.told = len(frames), str(caught)
+
     def raises(self, inputs, outputs):
         raise ValueError("frames are\nnot what they were")
 
@@ -67,6 +75,8 @@ class Faulty(ephapse.Stage):
         return ephapse.DONE
 
     def finish(self, outputs):
+        if FAULT == "holds":
+            outputs.out[:] = 9.0
         if FAULT == "at_end":
             raise KeyError("in finish")
 
