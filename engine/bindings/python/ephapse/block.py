@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Stop:
 
 
 Next = Union[None, _Word, Stop]
+_Kind = TypeVar("_Kind")
 
 
 def _field(name: str, settable: bool) -> property:
@@ -61,15 +62,40 @@ _FIELDS = [name for name, member in vars(Header).items() if not name.startswith(
 _SETTABLE = ("first_frame", "flags", "origin_first", "origin_frame", "lost", "settling", "sampled_ns", "arrived_ns", "user")
 
 
-def _with_header_fields(kind: type) -> type:
+def _with_header_fields(kind: type[_Kind]) -> type[_Kind]:
     """Gives a class that has ``header`` (and perhaps ``_set``) the header's fields as properties."""
     for name in _FIELDS:
         setattr(kind, name, _field(name, hasattr(kind, "_set") and name in _SETTABLE))
     return kind
 
 
+class _HeaderFields:
+    """The header's fields, for type checkers; `_with_header_fields` makes them."""
+
+    if not TYPE_CHECKING:  # a checker would take the fields for attributes that no slot has room for
+        __slots__ = ()
+    position: int
+    tick: int
+    first_frame: int
+    origin_stream: int
+    flags: int
+    origin_first: int
+    origin_frame: int
+    cause: int
+    part: int
+    parts: int
+    valid: int
+    lost: int
+    settling: int
+    epoch: int
+    sampled_ns: int
+    arrived_ns: int
+    committed_ns: int
+    user: int
+
+
 @_with_header_fields
-class Block:
+class Block(_HeaderFields):
     """A block of an input, good until the activation is over. The header's fields are its attributes (see `Header`)."""
 
     __slots__ = ("_activation", "_port", "_index", "_array", "header", "type")
@@ -156,7 +182,7 @@ class Inputs:
 
 
 @_with_header_fields
-class OutBlock:
+class OutBlock(_HeaderFields):
     """A block being written, good until it is committed. The header's fields are its attributes (see `Header`).
 
     They are preset from the pacing block; a stage may set ``first_frame``, ``lost``, ``flags``, ``origin_first``,
@@ -245,6 +271,12 @@ class Outputs:
     and bytes must be committed with their number). A port not asked for publishes nothing.
     """
 
+    _activation: Activation
+    _types: dict[str, StreamType]
+    _as_pacing: set[str]
+    _ports: dict[str, int]
+    _blocks: dict[str, OutBlock]
+
     def __init__(self, activation: Activation, types: dict[str, StreamType], as_pacing: set[str]) -> None:
         mine = self.__dict__
         mine["_activation"], mine["_types"], mine["_as_pacing"] = activation, types, as_pacing
@@ -291,6 +323,9 @@ class Outputs:
         self._blocks.clear()
 
 
+_UNTYPED = StreamType.raw_bytes(0)
+
+
 class Span(np.ndarray):
     """Frames copied out of a ring: an array of shape ``(frames, *type.frame_shape)`` that says where it comes from."""
 
@@ -304,7 +339,7 @@ class Span(np.ndarray):
     def __array_finalize__(self, parent: Any) -> None:
         """Views and results of arithmetic say where they come from as their parent does."""
         self.first_frame = getattr(parent, "first_frame", 0)
-        self.type = getattr(parent, "type", None)
+        self.type = getattr(parent, "type", _UNTYPED)
         self.header = getattr(parent, "header", None)
 
 

@@ -148,8 +148,8 @@ class Ring:
         try:
             block = Claimed(self.type.view(slot), self._end)
             yield block
-            frames, block.array = block.frames, None
-            self._end.commit(frames)
+            del block.array
+            self._end.commit(block.frames)
         finally:
             self._end.forget()
 
@@ -186,9 +186,9 @@ class Ring:
             yield block
         except BaseException:
             # It stays unread: a traceback still holds its views.
-            block.array = None
+            del block.array
             raise
-        block.array = None
+        del block.array
         self._end.release()
 
     def _look(self) -> bool:

@@ -93,16 +93,16 @@ class Context:
 
         RuntimeError: outside an activation.
         """
-        return self._viewed(self._activation.state())
+        return _viewed(self._activation.state(), self._state_dtype)
 
     @property
     def append(self) -> np.ndarray:
         """Append-only state: ``append_bytes`` as a writable 1-D array of u8, a view. RuntimeError: outside an activation."""
-        slot = self._activation.append()
-        return np.frombuffer(slot, "<u1") if len(slot) else np.empty(0, "<u1")
+        return _viewed(self._activation.append(), np.dtype("u1"))
 
-    def _viewed(self, slot: Any) -> np.ndarray:
-        return np.frombuffer(slot, self._state_dtype) if len(slot) else np.empty(0, self._state_dtype)
+
+def _viewed(slot: Any, dtype: np.dtype) -> np.ndarray:
+    return np.frombuffer(slot, dtype) if len(slot) else np.empty(0, dtype)
 
 
 class Stage:
@@ -150,7 +150,7 @@ class _Runtime:
     def __init__(self, stage: type[Stage] | Loop, activation: Activation, told: str) -> None:
         parsed = json.loads(told)
         self.patient = not isinstance(stage, type)
-        self._ctx = Context(activation, parsed, "u1" if self.patient else stage.state_dtype)
+        self._ctx = Context(activation, parsed, getattr(stage, "state_dtype", "u1"))
         as_pacing = {p["port"] for p in parsed["outputs"] if p["as_pacing"]}
         self._inputs = Inputs(activation, self._ctx.inputs)
         self._outputs = Outputs(activation, self._ctx.outputs, as_pacing)
@@ -186,7 +186,7 @@ class _Runtime:
     def reset(self, slot: Any) -> None:
         self._ctx.starts_over = True
         if not self.patient:
-            self._stage.reset(self._ctx._viewed(slot))
+            self._stage.reset(_viewed(slot, self._ctx._state_dtype))
 
     def tune(self, params: str) -> None:
         new = json.loads(params)
@@ -241,7 +241,7 @@ def run(stage: type[Stage] | Loop) -> None:
 
 def _describe(stage: type[Stage] | Loop, question: dict[str, Any]) -> tuple[str | None, str | None]:
     """Answer and refusal, as JSON; one of the two."""
-    if not isinstance(stage, type):
+    if not (isinstance(stage, type) and issubclass(stage, Stage)):
         raise EphapseError(f"{stage.__name__} is a plain loop: say the outputs' types in stage.toml")
     inputs = {i["port"]: StreamType.from_json(i["type"]) for i in question["inputs"]}
     try:
