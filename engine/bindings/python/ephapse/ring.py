@@ -147,8 +147,10 @@ class Ring:
         slot = self._end.claim()
         try:
             block = Claimed(self.type.view(slot), self._end)
-            yield block
-            del block.array
+            try:
+                yield block
+            finally:
+                del block.array
             self._end.commit(block.frames)
         finally:
             self._end.forget()
@@ -184,12 +186,9 @@ class Ring:
         block = Peeked(self.type.view(slot), header)
         try:
             yield block
-        except BaseException:
-            # It stays unread: a traceback still holds its views.
+        finally:
             del block.array
-            raise
-        del block.array
-        self._end.release()
+        self._end.release()  # not after an exception, whose traceback may hold views
 
     def _look(self) -> bool:
         return self._end.wait(_LOOK_S) or self._end.done()

@@ -174,7 +174,11 @@ impl Activation {
         read_only: bool,
         name: String,
     ) -> PyResult<Py<Slot>> {
-        let slot = Py::new(py, Slot::new(first, bytes, read_only))?;
+        // SAFETY: the bytes lie in a ring, a stage segment or an adapter of the runner, which are mapped or allocated until
+        // `run_prepared` returns. `close` closes the slot before that, and if it is still lent then, `run` leaves the process
+        // without running Python code again (`still_held`). Between the calls into Python the runner touches a slot only
+        // by raw pointers or fresh references; a stage that keeps a view meanwhile reads bytes that change, and is ended.
+        let slot = Py::new(py, unsafe { Slot::new(first, bytes, read_only) })?;
         self.lent.borrow_mut().push((slot.clone_ref(py), name));
         Ok(slot)
     }

@@ -176,9 +176,10 @@ impl RingProducer {
     fn claim(&self, py: Python<'_>) -> PyResult<Option<Py<Slot>>> {
         let mut producer = self.producer.borrow_mut();
         let producer = producer.as_mut().ok_or_else(no_longer)?;
-        if self.claimed.borrow().is_some() {
-            return Err(PyRuntimeError::new_err(
-                "a block has been claimed already: commit it first",
+        // One that was given up in an exception may still be held by the traceback.
+        if held(&self.claimed) {
+            return Err(refused(
+                "a view of a block that was given up is still held: let it go before the next",
             ));
         }
         if producer.ended() {
@@ -198,7 +199,11 @@ impl RingProducer {
             arrived_ns: now_ns,
             ..SlotHeader::default()
         };
-        let slot = Py::new(py, Slot::new(payload.as_ptr(), payload.len(), false))?;
+        // SAFETY: the slot is mapped as long as the producer, which neither `commit` nor `close` lets go of while it is lent, and
+        // `Drop` never; nobody reads or writes it before the commit (I5), and no reference to the payload is made until then
+        // but in `slot`, which does not use it.
+        let slot = unsafe { Slot::new(payload.as_ptr(), payload.len(), false) };
+        let slot = Py::new(py, slot)?;
         *self.claimed.borrow_mut() = Some(slot.clone_ref(py));
         Ok(Some(slot))
     }
@@ -240,8 +245,12 @@ impl RingProducer {
 
     /// Gives the claimed block up: nothing is published. Also what comes after a commit.
     fn forget(&self) {
-        if let Some(slot) = self.claimed.borrow_mut().take() {
+        let mut claimed = self.claimed.borrow_mut();
+        if let Some(slot) = claimed.as_ref() {
             slot.get().close();
+            if slot.get().loans() == 0 {
+                *claimed = None;
+            }
         }
     }
 
@@ -327,7 +336,9 @@ impl RingReader {
         let Some(peeked) = seat.peek(0) else {
             return Ok(None);
         };
-        let slot = Slot::new(peeked.payload.as_ptr(), peeked.payload.len(), true);
+        // SAFETY: as in `claim`: the seat stays while the slot is lent, and the producer does not write here before the release
+        // (I5), which is refused meanwhile.
+        let slot = unsafe { Slot::new(peeked.payload.as_ptr(), peeked.payload.len(), true) };
         let slot = Py::new(py, slot)?;
         *self.peeked.borrow_mut() = Some(slot.clone_ref(py));
         Ok(Some((Header(peeked.header), slot)))

@@ -19,8 +19,12 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Lends `bytes` bytes at `first`; they stay mapped until [`Slot::close`] and as long as [`Slot::loans`] is not 0.
-    pub fn new(first: *const u8, bytes: usize, read_only: bool) -> Self {
+    /// Lends `bytes` bytes at `first`.
+    ///
+    /// # Safety
+    /// They stay mapped (writable, unless `read_only`) until [`Slot::close`] and as long as [`Slot::loans`] is not 0, or no
+    /// Python code runs any more; and no Rust reference to them is used meanwhile.
+    pub unsafe fn new(first: *const u8, bytes: usize, read_only: bool) -> Self {
         Slot {
             address: first as usize,
             bytes,
@@ -64,8 +68,8 @@ impl Slot {
                 "this block is over: look at it before `process` returns, or copy it",
             ));
         }
-        // SAFETY: `view` is the interpreter's. The bytes are those given to `new`, whose maker keeps them mapped until the slot is
-        // closed and nobody has a loan; a read-only slot refuses writers here, in the interpreter's own function.
+        // SAFETY: `view` is the interpreter's to fill. The bytes are those given to `new`, whose caller keeps them mapped while
+        // the slot is open or lent; to a read-only slot this function itself refuses writers.
         let filled = unsafe {
             ffi::PyBuffer_FillInfo(
                 view,

@@ -82,6 +82,8 @@ class Rings(unittest.TestCase):
                 with writer.claim() as block:
                     kept = block.array[1:]
             self.assertEqual(ephapse.attach(self.name)["ring"].published, 1)
+            with self.assertRaisesRegex(ephapse.EphapseError, "given up is still held"):
+                writer.write([[1, 1]])
             del kept
             with self.assertRaises(ZeroDivisionError), writer.claim() as block:
                 1 / 0
