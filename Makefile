@@ -5,7 +5,7 @@ REPORT ?= out/demo
 export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
 
-.PHONY: demo test accept bench bench-gate bench-peers test-peers lint release setup clean
+.PHONY: demo test accept bench bench-gate bench-peers test-peers python-package lint release setup clean
 
 ## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
 demo: setup
@@ -22,13 +22,14 @@ lint: setup
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, and the
-## tests of real processes ten times over
+## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, the
+## installed Python package, and the tests of real processes ten times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
 	$(DEMO) bench prove
 	$(MAKE) test-peers
+	$(MAKE) python-package
 	for round in 1 2 3 4 5 6 7 8 9 10; do \
 	    echo "round $$round of 10"; $(CARGO) test --quiet --locked -p ephapse --test executables --test accounts || exit 1; \
 	done
@@ -61,6 +62,18 @@ test-peers: bench-peers
 	$(CARGO) clippy --all-targets $(PEERS) -- -D warnings
 	$(CARGO) test $(PEERS)
 	$(CARGO_TARGET_DIR)/release/ephapse-peers --self-check
+
+VENV   := $(CARGO_TARGET_DIR)/python-venv
+PIP     = $(shell python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
+
+## python-package: `pip install` of the Python package from the tree into a fresh environment, and all its tests there, with
+## a minute of a ticked stage at 1 kHz
+python-package: setup
+	@tools/setup.sh python3 $(PIP)
+	rm -rf $(VENV)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check ./engine/bindings/python
+	EPHAPSE_PYTHON=$(VENV)/bin/python EPHAPSE_TICKS=60000 $(CARGO) test --locked -p ephapse-python -- --show-output
 
 ## release: optimised across crates
 release: setup

@@ -104,6 +104,14 @@ impl Outputs<'_> {
         }
     }
 
+    /// The block that [`Outputs::block`] began last on a port and that has not been committed, once more: for a binding whose
+    /// stages write and commit in separate calls.
+    pub fn begun(&mut self, port: usize) -> OutBlock<'_> {
+        OutBlock {
+            writer: &mut self.ports[port],
+        }
+    }
+
     /// Source account: `frames` more frames (or records) were delivered by the device, file or driver for this port.
     pub fn count_source(&mut self, port: usize, frames: u64) {
         self.ports[port].count_source(frames);

@@ -7,7 +7,7 @@ use crate::runner::{ProcessError, run_stage};
 use ephapse_rtconfig::describe::Described;
 use ephapse_rtconfig::modules::question::{Answer, DESCRIBE_ARGUMENT, Question};
 use ephapse_rtconfig::stream_type::StreamType;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
 /// Runs stage `S` as this process's whole purpose: answers [`DESCRIBE_ARGUMENT`], or does what the launcher's stage file says.
@@ -54,7 +54,12 @@ pub fn answer(
         Ok(described) => Answer::Described(described),
         Err(error) => Answer::Refused { error },
     };
-    serde_json::to_writer(std::io::stdout(), &answer).map_err(|e| format!("stdout: {e}"))
+    let mut stdout = std::io::stdout();
+    serde_json::to_writer(&mut stdout, &answer)
+        .map_err(std::io::Error::from)
+        // The runtime of another language's `main` does not do it.
+        .and_then(|()| stdout.flush())
+        .map_err(|e| format!("stdout: {e}"))
 }
 
 fn launched<S: Stage>() -> Result<(), ProcessError> {

@@ -28,7 +28,7 @@ pub struct QuestionInput {
 }
 
 /// What it answers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Answer {
     /// It cannot work with these.
