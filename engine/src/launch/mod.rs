@@ -20,7 +20,9 @@ pub use events::{Event, read_events};
 pub use place::{runtime_dir, segment_name};
 pub use prepare::Processes;
 pub use run::{Live, launch};
-pub use session_file::{Found, ProcessRecord, SessionRecord, collect_garbage, sessions};
+pub use session_file::{
+    Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, sessions,
+};
 
 use crate::shm::ShmError;
 use std::path::PathBuf;

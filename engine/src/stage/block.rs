@@ -103,6 +103,14 @@ impl Outputs<'_> {
         }
     }
 
+    /// The block of a port that was begun with [`Outputs::block`] and let go without commit, as long as none was begun after
+    /// it in the same call: for the bindings, whose authors hold pointers between begin and commit.
+    pub fn begun(&mut self, port: usize) -> OutBlock<'_> {
+        OutBlock {
+            writer: &mut self.ports[port],
+        }
+    }
+
     /// Source account: `frames` more frames (or records) were delivered by the device, file or driver for this port.
     pub fn count_source(&mut self, port: usize, frames: u64) {
         self.ports[port].count_source(frames);
@@ -133,6 +141,11 @@ impl OutBlock<'_> {
     /// The payload, [`StreamType::block_bytes`] long. It holds what an earlier block left there.
     pub fn payload(&mut self) -> &mut [u8] {
         self.writer.stage().1
+    }
+
+    /// [`OutBlock::header`] and [`OutBlock::payload`], both at once.
+    pub fn parts(&mut self) -> (&mut SlotHeader, &mut [u8]) {
+        self.writer.stage()
     }
 
     /// The payload as a slice of `T`.
