@@ -8,7 +8,7 @@ use ephapse_rtconfig::describe::Described;
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
 /// The argument with which a stage's executable is asked what it is: [`Question`] on stdin, [`Answer`] on stdout, as JSON.
@@ -90,7 +90,11 @@ pub fn answer(
         Ok(described) => Answer::Described(described),
         Err(error) => Answer::Refused { error },
     };
-    serde_json::to_writer(std::io::stdout(), &answer).map_err(|e| format!("stdout: {e}"))
+    let mut stdout = std::io::stdout();
+    let told = serde_json::to_writer(&mut stdout, &answer).map_err(std::io::Error::from);
+    // A `main` in another language leaves without flushing ours.
+    told.and_then(|()| stdout.flush())
+        .map_err(|e| format!("stdout: {e}"))
 }
 
 fn launched<S: Stage>() -> Result<(), ProcessError> {
