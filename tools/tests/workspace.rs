@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which crates of the workspace a crate may know.
-const MAY_KNOW: [(&str, &[&str]); 6] = [
+const MAY_KNOW: [(&str, &[&str]); 7] = [
     ("ephapse-rtconfig", &[]),
     ("ephapse-engine", &["ephapse-rtconfig"]),
+    ("ephapse-c", &["ephapse-engine", "ephapse-rtconfig"]),
     ("ephapse-drivers", &["ephapse-engine", "ephapse-rtconfig"]),
     ("ephapse-stages", &["ephapse-engine", "ephapse-rtconfig"]),
     (

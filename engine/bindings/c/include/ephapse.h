@@ -307,7 +307,8 @@ typedef struct ephapse_header {
 typedef struct ephapse_block {
     // A checked private copy of its header.
     const struct ephapse_header *header;
-    // `frames` rows of `type->row_bytes` bytes, the last axis fastest, aligned to 64 bytes. Writing there is a fault (SIGSEGV).
+    // `frames` rows of `type->row_bytes` bytes, the last axis fastest, aligned to 64 bytes (to 16 behind an edge adapter
+    // and on a `lap` seat). In a ring, writing there is a fault (SIGSEGV).
     const void *data;
     // Type of the stream, behind the edge's adapters.
     const struct ephapse_type *type;
@@ -540,7 +541,7 @@ void ephapse_producer_ring(struct ephapse_producer *producer);
 ephapse_outcome ephapse_producer_wait(struct ephapse_producer *producer, uint64_t timeout_ns);
 
 // Ends the stream behind the last published block, once, and wakes the readers: `reason` is `EPHAPSE_END_FINISHED`,
-// `_STOPPED` or `_FAULT`; `lost` frames would have followed. Nothing may be committed afterwards.
+// `_STOPPED` or `_FAULT`; `lost` frames would have followed. There is nothing to claim or commit afterwards.
 ephapse_outcome ephapse_producer_end(struct ephapse_producer *producer, uint64_t reason, uint64_t lost);
 
 // Ends the stream (finished), if that has not been done, and lets go of the ring. Null does nothing.

@@ -19,6 +19,9 @@ const BOUND_NS: u64 = 100_000_000;
 /// The producer of a ring, at most one per ring. For one thread at a time.
 pub struct Producer {
     inner: EngineProducer,
+    /// Free slots that are known of: what a call costs more than in Rust is saved by looking at the seats less often.
+    room: u64,
+    ended: bool,
     /// The block being written; its header is null if none is.
     slot: Slot,
     _shown: Shown,
@@ -94,6 +97,8 @@ pub unsafe extern "C" fn ephapse_producer_open(
                 room: expected.frames_per_block(),
             },
             inner,
+            room: 0,
+            ended: false,
             _shown: shown,
         };
         // SAFETY: as above.
@@ -109,11 +114,15 @@ pub unsafe extern "C" fn ephapse_producer_open(
 pub unsafe extern "C" fn ephapse_producer_claim(producer: *mut Producer) -> *const Slot {
     // SAFETY: C's obligation (head of the header): a handle, never null.
     let producer = unsafe { &mut *producer };
-    if producer.inner.room(1) == 0 {
-        return ptr::null();
+    if producer.room == 0 {
+        look_for_room(producer);
+        if producer.room == 0 {
+            return ptr::null();
+        }
     }
     let position = producer.inner.published();
-    let (header, payload) = producer.inner.slot(0);
+    // SAFETY: `room` counts what `Producer::room` said, less what was published since.
+    let (header, payload) = unsafe { producer.inner.slot_granted(0) };
     *header = SlotHeader {
         position,
         ..SlotHeader::default()
@@ -121,6 +130,22 @@ pub unsafe extern "C" fn ephapse_producer_claim(producer: *mut Producer) -> *con
     producer.slot.header = (&raw mut *header).cast::<Header>();
     producer.slot.data = payload.as_mut_ptr().cast();
     &raw const producer.slot
+}
+
+// Functions that never unwind, so that nothing need be saved for a panic in them.
+
+#[inline(never)]
+extern "C" fn look_for_room(producer: &mut Producer) {
+    if !producer.ended {
+        producer.room = producer.inner.room(1);
+    }
+}
+
+#[cold]
+extern "C" fn unclaimed() -> Outcome {
+    failed(Failure::argument(
+        "ephapse_producer_commit: no slot is claimed: call ephapse_producer_claim first",
+    ))
 }
 
 /// Publishes the slot claimed, with `frames` valid frames (records, bytes), 0 included; more than fit are cut. No system
@@ -134,18 +159,12 @@ pub unsafe extern "C" fn ephapse_producer_commit(producer: *mut Producer, frames
         Some(header) => {
             header.valid = frames.min(producer.slot.room);
             producer.slot.header = ptr::null_mut();
+            producer.room -= 1;
             producer.inner.publish(1);
             EPHAPSE_OK
         }
         None => unclaimed(),
     }
-}
-
-#[cold]
-fn unclaimed() -> Outcome {
-    failed(Failure::argument(
-        "ephapse_producer_commit: no slot is claimed: call ephapse_producer_claim first",
-    ))
 }
 
 /// Wakes readers that sleep; a system call only if one does. After everything else of an activation: a reader of higher
@@ -177,7 +196,7 @@ pub unsafe extern "C" fn ephapse_producer_wait(
 }
 
 /// Ends the stream behind the last published block, once, and wakes the readers: `reason` is `EPHAPSE_END_FINISHED`,
-/// `_STOPPED` or `_FAULT`; `lost` frames would have followed. Nothing may be committed afterwards.
+/// `_STOPPED` or `_FAULT`; `lost` frames would have followed. There is nothing to claim or commit afterwards.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ephapse_producer_end(
     producer: *mut Producer,
@@ -193,6 +212,8 @@ pub unsafe extern "C" fn ephapse_producer_end(
             )));
         }
         producer.inner.end(reason, lost);
+        (producer.ended, producer.room) = (true, 0);
+        producer.slot.header = ptr::null_mut();
         producer.inner.ring_readers();
         Ok(EPHAPSE_OK)
     })
@@ -249,13 +270,12 @@ pub unsafe extern "C" fn ephapse_reader_open(
 pub unsafe extern "C" fn ephapse_reader_peek(reader: *mut Reader, ahead: u64) -> *const Block {
     // SAFETY: C's obligation (head of the header): a handle, never null.
     let reader = unsafe { &mut *reader };
-    let Some(peeked) = reader.inner.peek(ahead) else {
+    let Some((payload, damaged)) = reader.inner.peek_into(ahead, &mut reader.header) else {
         return ptr::null();
     };
-    reader.block.data = peeked.payload.as_ptr().cast();
-    reader.block.frames = peeked.header.valid;
-    reader.block.damaged = peeked.damaged;
-    reader.header = peeked.header;
+    reader.block.data = payload.as_ptr().cast();
+    reader.block.frames = reader.header.valid;
+    reader.block.damaged = damaged;
     reader.block.header = (&raw const reader.header).cast::<Header>();
     &raw const reader.block
 }

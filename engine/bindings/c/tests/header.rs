@@ -109,35 +109,53 @@ fn every_type_field_and_constant_of_the_header_has_a_comment_before_it() {
     assert!(missing.is_empty(), "without a comment:\n{missing}");
 }
 
+/// Whether a compiler takes `text`; true, with a notice, where there is none.
+fn accepts([compiler, standard, file]: [&str; 3], warnings: &[&str], text: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join(file);
+    std::fs::write(&source, text).unwrap();
+    let compiled = Command::new(compiler)
+        .args([format!("-std={standard}"), "-fsyntax-only".into()])
+        .args(warnings)
+        .arg("-Werror")
+        .arg("-I")
+        .arg(own("include"))
+        .arg(&source)
+        .output();
+    match compiled {
+        Ok(output) => {
+            eprint!("{}", String::from_utf8_lossy(&output.stderr));
+            output.status.success()
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: {file} as {standard}: no `{compiler}` here ({error})");
+            true
+        }
+    }
+}
+
 #[test]
 fn the_header_alone_compiles_as_c11_and_as_cpp17_without_a_warning() {
-    let folder = tempfile::tempdir().unwrap();
-    for (compiler, standard, file) in [("cc", "c11", "alone.c"), ("c++", "c++17", "alone.cpp")] {
-        let source = folder.path().join(file);
-        // Something must be there: ISO C has no empty program.
-        std::fs::write(
-            &source,
-            "#include \"ephapse.h\"\nint alone(void);\nint alone(void) { return EPHAPSE_OK; }\n",
-        )
-        .unwrap();
-        let compiled = Command::new(compiler)
-            .args(["-std=".to_owned() + standard, "-fsyntax-only".into()])
-            .args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"])
-            .arg("-I")
-            .arg(own("include"))
-            .arg(&source)
-            .output();
-        let compiled = match compiled {
-            Ok(output) => output,
-            Err(error) => {
-                eprintln!("SKIPPED: the header as {standard}: no `{compiler}` here ({error})");
-                continue;
-            }
-        };
-        let said = String::from_utf8_lossy(&compiled.stderr);
-        assert!(
-            compiled.status.success(),
-            "{compiler} -std={standard}: {said}"
-        );
-    }
+    // Something must be there: ISO C has no empty program.
+    let text = "#include \"ephapse.h\"\nint alone(void);\nint alone(void) { return EPHAPSE_OK; }\n";
+    let strict = ["-Wall", "-Wextra", "-Wpedantic"];
+    assert!(accepts(["cc", "c11", "alone.c"], &strict, text));
+    assert!(accepts(["c++", "c++17", "alone.cpp"], &strict, text));
+}
+
+#[test]
+fn what_the_readme_shows_compiles() {
+    let readme = std::fs::read_to_string(own("README.md")).unwrap();
+    let shown: Vec<&str> = readme.split("```c\n").skip(1).collect();
+    let [stage, rings] = shown[..] else {
+        panic!("{} examples, not a stage and a ring", shown.len());
+    };
+    let code = |text: &str| text.split("```").next().unwrap().to_owned();
+    let stage = "#include <ephapse.h>\n".to_owned() + &code(stage);
+    assert!(accepts(["cc", "c11", "stage.c"], &["-Wall"], &stage));
+    let rings = format!(
+        "#include <ephapse.h>\nvoid shown(ephapse_ring *ring, ephapse_producer *producer, ephapse_reader *reader) {{\n{}\n(void)slot;\n}}\n",
+        code(rings).replace("/* read block->data */", "(void)block;")
+    );
+    assert!(accepts(["cc", "c11", "rings.c"], &["-Wall"], &rings));
 }
