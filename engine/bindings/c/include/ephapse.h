@@ -554,14 +554,12 @@ ephapse_outcome ephapse_reader_open(struct ephapse_ring *ring,
                                     const struct ephapse_type *expected,
                                     struct ephapse_reader **reader);
 
-// The block `ahead` positions beyond the seat's (0: the oldest not released), in place; null if it is not there (yet). Valid
-// until the next peek or release, its data until it is released. No system call.
-const struct ephapse_block *ephapse_reader_peek(struct ephapse_reader *reader,
-                                                uint64_t ahead);
+// The oldest block not yet released, in place; null if none is there (yet). Valid until it is released. No system call.
+const struct ephapse_block *ephapse_reader_peek(struct ephapse_reader *reader);
 
-// Gives the `count` oldest blocks back to the producer; more than there are, all. No system call: a producer that
+// Gives the oldest block back to the producer, peeked or not; nothing if there is none. No system call: a producer that
 // sleeps is woken by `ephapse_reader_ring`.
-void ephapse_reader_release(struct ephapse_reader *reader, uint64_t count);
+void ephapse_reader_release(struct ephapse_reader *reader);
 
 // Wakes the producer if it sleeps for room; a system call only then. After everything else of an activation.
 void ephapse_reader_ring(struct ephapse_reader *reader);

@@ -259,33 +259,36 @@ pub unsafe extern "C" fn ephapse_reader_open(
             inner,
             _shown: shown,
         };
-        // SAFETY: as above.
-        unsafe { hand_over(made, reader) }
+        // SAFETY: as above; what was handed over stays where it is until it is closed.
+        unsafe {
+            let outcome = hand_over(made, reader)?;
+            let made = *reader;
+            (*made).block.header = (&raw const (*made).header).cast::<Header>();
+            Ok(outcome)
+        }
     })
 }
 
-/// The block `ahead` positions beyond the seat's (0: the oldest not released), in place; null if it is not there (yet). Valid
-/// until the next peek or release, its data until it is released. No system call.
+/// The oldest block not yet released, in place; null if none is there (yet). Valid until it is released. No system call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ephapse_reader_peek(reader: *mut Reader, ahead: u64) -> *const Block {
+pub unsafe extern "C" fn ephapse_reader_peek(reader: *mut Reader) -> *const Block {
     // SAFETY: C's obligation (head of the header): a handle, never null.
     let reader = unsafe { &mut *reader };
-    let Some((payload, damaged)) = reader.inner.peek_into(ahead, &mut reader.header) else {
+    let Some((payload, damaged)) = reader.inner.peek_into(0, &mut reader.header) else {
         return ptr::null();
     };
     reader.block.data = payload.as_ptr().cast();
     reader.block.frames = reader.header.valid;
     reader.block.damaged = damaged;
-    reader.block.header = (&raw const reader.header).cast::<Header>();
     &raw const reader.block
 }
 
-/// Gives the `count` oldest blocks back to the producer; more than there are, all. No system call: a producer that
+/// Gives the oldest block back to the producer, peeked or not; nothing if there is none. No system call: a producer that
 /// sleeps is woken by `ephapse_reader_ring`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ephapse_reader_release(reader: *mut Reader, count: u64) {
+pub unsafe extern "C" fn ephapse_reader_release(reader: *mut Reader) {
     // SAFETY: C's obligation (head of the header): a handle, never null.
-    unsafe { &mut *reader }.inner.release(count);
+    unsafe { &mut *reader }.inner.release(1);
 }
 
 /// Wakes the producer if it sleeps for room; a system call only then. After everything else of an activation.

@@ -84,13 +84,12 @@ pub unsafe extern "C" fn ephapse_stage_main(
     argv: *mut *mut c_char,
     functions: *const StageFunctions,
 ) -> c_int {
-    // SAFETY: `main`'s own arguments: `argc` texts.
+    let argument = |index| {
+        // SAFETY: `main`'s own arguments: `argc` texts.
+        unsafe { text_of(*argv.add(index), "argument") }
+    };
     let arguments: Vec<&str> = (0..usize::try_from(argc).unwrap_or(0))
-        .filter_map(|index| {
-            unsafe { text_of(*argv.add(index), "argument") }
-                .ok()
-                .flatten()
-        })
+        .filter_map(|index| argument(index).ok().flatten())
         .collect();
     // SAFETY: C's obligation: null or a table.
     let functions = unsafe { functions.as_ref() };

@@ -112,8 +112,8 @@ impl CStage {
         let setup = FullSetup::new(&plan.name, plan.params.clone(), inputs, outputs, sizes);
         let mut ports: Vec<usize> = (0..plan.inputs.len()).collect();
         ports.sort_by_key(|port| Some(*port) != plan.pacing);
-        // SAFETY: the caller's obligation; the setup lives until after `drop`.
         let own = match functions.prepare {
+            // SAFETY: the caller's obligation; the setup lives until after `drop`.
             Some(prepare) => unsafe { prepare(setup.as_ptr()) },
             None => setup.as_ptr().cast_mut().cast(),
         };

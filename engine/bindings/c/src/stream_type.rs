@@ -524,11 +524,7 @@ mod tests {
         });
         assert!(record.contains("record `mine`: 12 bytes"), "{record}");
         // SAFETY: null is allowed.
-        assert!(
-            unsafe { read(ptr::null()) }
-                .unwrap_err()
-                .why
-                .contains("null")
-        );
+        let nothing = unsafe { read(ptr::null()) };
+        assert!(nothing.unwrap_err().why.contains("null"));
     }
 }

@@ -54,13 +54,13 @@ static int consume(ephapse_ring *ring) {
     int64_t blocks = 0, sum = 0;
     ephapse_outcome outcome;
     while ((outcome = ephapse_reader_wait(reader, 20 * SECOND)) == EPHAPSE_OK) {
-        const ephapse_block *block = ephapse_reader_peek(reader, 0);
+        const ephapse_block *block = ephapse_reader_peek(reader);
         if (block->damaged || block->frames != 4 || block->header->position != (uint64_t)blocks)
             return fprintf(stderr, "block %lld is not as it was written\n", (long long)blocks), 1;
         for (int i = 0; i < 8; i++)
             sum += ((const int32_t *)block->data)[i];
         blocks++;
-        ephapse_reader_release(reader, 1);
+        ephapse_reader_release(reader);
         ephapse_reader_ring(reader);
     }
     printf("blocks %lld, sum %lld, outcome %d, reason %llu\n", (long long)blocks, (long long)sum, outcome,
