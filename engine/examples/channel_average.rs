@@ -13,8 +13,8 @@ pub struct Params {
 }
 
 pub struct ChannelAverage {
-    width: usize,
-    channels: usize,
+    /// Channels on either side.
+    side: usize,
 }
 
 impl Stage for ChannelAverage {
@@ -30,8 +30,10 @@ impl Stage for ChannelAverage {
     fn describe(params: &Params, inputs: &[(&str, &StreamType)]) -> Result<Described, StageError> {
         let (port, input) = inputs[0];
         if input.kind != Kind::Frames || input.dtype != Dtype::F64 {
-            let why = "wants f64 frames: put a `cast` on the edge";
-            return Err(StageError::input(port, why));
+            return Err(StageError::input(
+                port,
+                "wants f64 frames: put a `cast` on the edge",
+            ));
         }
         if params.width > 15 || params.width.is_multiple_of(2) {
             return Err(StageError::parameter(
@@ -47,18 +49,16 @@ impl Stage for ChannelAverage {
 
     fn prepare(
         params: Params,
-        inputs: &[(&str, &StreamType)],
+        _: &[(&str, &StreamType)],
         _: &Described,
     ) -> Result<Self, StageError> {
-        Ok(ChannelAverage {
-            width: params.width,
-            channels: inputs[0].1.elements_per_frame(),
-        })
+        let side = params.width / 2;
+        Ok(ChannelAverage { side })
     }
 
     fn process(&mut self, _: &mut Ctx<'_>, inputs: &Inputs<'_>, outputs: &mut Outputs<'_>) -> Next {
         let (input, mut output) = (inputs.pacing(), outputs.block(0));
-        let (n, side) = (self.channels, self.width / 2);
+        let (n, side) = (input.stream_type.elements_per_frame(), self.side);
         let frames = input.slice::<f64>().chunks_exact(n);
         for (x, y) in frames.zip(output.slice::<f64>().chunks_exact_mut(n)) {
             for (c, y) in y.iter_mut().enumerate() {

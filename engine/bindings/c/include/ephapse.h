@@ -511,7 +511,8 @@ int ephapse_ring_descriptor(const struct ephapse_ring *ring);
 // Type of the ring's stream, valid until the ring is closed; null for a null ring.
 const struct ephapse_type *ephapse_ring_type(const struct ephapse_ring *ring);
 
-// Closes it; its maker removes it. Ends that were opened from it go on. Null does nothing.
+// Closes it; its maker removes it (a child that `fork` made of the maker leaves a ring with a name open, or it would). Ends
+// that were opened from it go on. Null does nothing.
 void ephapse_ring_close(struct ephapse_ring *ring);
 
 // CLOCK_MONOTONIC, ns: what all stamps are in.

@@ -231,7 +231,8 @@ pub unsafe extern "C" fn ephapse_ring_type(ring: *const Ring) -> *const Type {
     unsafe { ring.as_ref() }.map_or(ptr::null(), |ring| ring.shown.as_ptr())
 }
 
-/// Closes it; its maker removes it. Ends that were opened from it go on. Null does nothing.
+/// Closes it; its maker removes it (a child that `fork` made of the maker leaves a ring with a name open, or it would). Ends
+/// that were opened from it go on. Null does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ephapse_ring_close(ring: *mut Ring) {
     // SAFETY: C's obligation (head of the header): a handle, closed once.

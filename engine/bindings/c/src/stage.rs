@@ -251,3 +251,53 @@ impl Drop for CStage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::ephapse_param_f64;
+    use serde_json::json;
+
+    /// Takes a gain that is above zero.
+    unsafe extern "C" fn tune(own: *mut c_void, setup: *const Setup) -> bool {
+        let mut gain = 0.0;
+        // SAFETY: the setup is what `tune` was called with; `own` is a number of the test below.
+        unsafe {
+            if ephapse_param_f64(setup, c"gain".as_ptr(), &raw mut gain) && gain > 0.0 {
+                own.cast::<f64>().write(gain);
+                return true;
+            }
+        }
+        false
+    }
+
+    #[test]
+    fn live_parameters_are_taken_or_refused_and_the_old_ones_stay() {
+        let mut own = 0.0_f64;
+        let nothing = std::iter::empty;
+        let setup = FullSetup::new("", json!({ "gain": 1.0 }), nothing(), nothing(), [0, 0]);
+        let mut stage = CStage {
+            functions: StageFunctions {
+                describe: None,
+                prepare: None,
+                process: None,
+                reset: None,
+                tune: Some(tune),
+                finish: None,
+                drop: None,
+            },
+            own: (&raw mut own).cast(),
+            setup,
+            ports: Vec::new(),
+            blocks: Vec::new(),
+            outputs: Outputs::new(std::iter::empty()),
+        };
+        assert_eq!(stage.tune(&json!({ "gain": 2.5 })), Ok(()));
+        assert_eq!(own, 2.5);
+        let why = stage.tune(&json!({ "gain": "high" })).unwrap_err();
+        assert_eq!(why, "parameter `gain`: is \"high\", not a number");
+        assert_eq!(stage.setup.params(), &json!({ "gain": 2.5 }));
+        stage.functions.tune = None;
+        assert!(stage.tune(&json!({ "gain": 3.0 })).is_err());
+    }
+}

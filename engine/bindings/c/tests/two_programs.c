@@ -98,7 +98,10 @@ static int forked(int32_t count) {
         if (ephapse_ring_adopt(ephapse_ring_descriptor(ring), &handed) < 0)
             return failed("adopt");
         printf("type: %s\n", ephapse_ring_type(handed)->summary);
-        return consume(handed);
+        int consumed = consume(handed);
+        ephapse_ring_close(handed);
+        ephapse_ring_close(ring); // the child's copy of the handle
+        return consumed;
     }
     int status = 1, produced = produce(ring, count);
     waitpid(child, &status, 0);
