@@ -56,9 +56,12 @@ static int32_t process(void *own, const ephapse_context *context, const ephapse_
     seen[SEEN_STATE] = *turns;
     seen[SEEN_TICK_OR_NOT] = context->now_ns >= in->header->sampled_ns;
     seen[SEEN_BLOCKS] = (int64_t)inputs->count;
-    seen[SEEN_NEWEST] = ephapse_newest(inputs, 0) == in && !ephapse_newest(inputs, 1);
+    const ephapse_block *beside = ephapse_newest(inputs, 1);
+    seen[SEEN_NEWEST] = ephapse_newest(inputs, 0) != in ? -2 : beside ? (int64_t)beside->header->position : -1;
     seen[SEEN_ALIGNED] = aligned(in->data) && aligned(out->data) && aligned(context->state);
     ephapse_commit(outputs, 0, 99); // cut to its room
+    if (strcmp(self->what, "misuse") == 0)
+        ephapse_begin(outputs, 0); // left: as if never begun, in this call and in the next
     return EPHAPSE_CONTINUE;
 }
 

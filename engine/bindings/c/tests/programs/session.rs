@@ -1,4 +1,5 @@
-//! A session of one stage, made by hand as the launcher makes it: one input that the test feeds, one output that it reads.
+//! A session of one stage, made by hand as the launcher makes it: one or two inputs that the test feeds, one output that it
+//! reads.
 
 use ephapse_engine::abi::{
     OPEN, PAGE, SegmentHeader, SessionWords, SlotHeader, StageWords, end_reason, segment,
@@ -35,6 +36,8 @@ pub struct Wanted<'a> {
     pub params: Value,
     /// Port and type of the input's ring.
     pub input: (&'a str, StreamType),
+    /// Blocks on a second input, `beside`, of the same type, all there before the first activation. It is read whole.
+    pub beside: &'a [(SlotHeader, Vec<u8>)],
     /// The type that the stage file says; the ring's if `None`.
     pub expects: Option<StreamType>,
     /// Port and type of the output's ring.
@@ -62,8 +65,9 @@ struct Session {
     session: Owned,
     stage: Owned,
     _telemetry: Owned,
-    _rings: [Owned; 2],
+    _rings: Vec<Owned>,
     feed: Producer,
+    beside: Option<Producer>,
     read: HoldSeat,
     lock: SessionLock,
 }
@@ -96,6 +100,21 @@ fn ring(name: &str, stream_type: &StreamType) -> (Owned, Segment) {
     (owned, segment)
 }
 
+fn publish(feed: &mut Producer, header: SlotHeader, payload: &[u8]) {
+    let position = feed.published();
+    let (slot, bytes) = feed.slot(0);
+    *slot = SlotHeader { position, ..header };
+    bytes[..payload.len()].copy_from_slice(payload);
+    feed.publish(1);
+    feed.ring_readers();
+}
+
+/// The ports of the stage's inputs, the pacing one first.
+fn input_ports<'a>(wanted: &Wanted<'a>) -> impl Iterator<Item = &'a str> {
+    let beside = (!wanted.beside.is_empty()).then_some("beside");
+    std::iter::once(wanted.input.0).chain(beside)
+}
+
 fn plan(wanted: &Wanted<'_>, described: Described) -> StagePlan {
     let stream_type = wanted.expects.as_ref().unwrap_or(&wanted.input.1);
     StagePlan {
@@ -117,16 +136,18 @@ fn plan(wanted: &Wanted<'_>, described: Described) -> StagePlan {
         overrun: Overrun::Skip,
         on_death: OnDeath::Stop,
         budget_ns: None,
-        inputs: vec![InputPlan {
-            port: wanted.input.0.into(),
-            stream: 0,
-            seat: 0,
-            seat_kind: SeatKind::Hold,
-            read: Read::All,
-            feedback: false,
-            adapters: Vec::new(),
-            stream_type: stream_type.clone(),
-        }],
+        inputs: input_ports(wanted)
+            .map(|port| InputPlan {
+                port: port.into(),
+                stream: 0,
+                seat: 0,
+                seat_kind: SeatKind::Hold,
+                read: Read::All,
+                feedback: false,
+                adapters: Vec::new(),
+                stream_type: stream_type.clone(),
+            })
+            .collect(),
         outputs: vec![OutputPlan {
             port: wanted.output.0.into(),
             stream: 1,
@@ -163,6 +184,16 @@ impl Session {
         let records = telemetry::create(&part("telemetry"), 1024, header()).unwrap();
         let (input, feed) = ring(&part("in"), &wanted.input.1);
         let (output, read) = ring(&part("out"), &wanted.output.1);
+        let mut rings = vec![input, output];
+        let beside = (!wanted.beside.is_empty()).then(|| {
+            let (owned, segment) = ring(&part("beside"), &wanted.input.1);
+            rings.push(owned);
+            let mut beside = Producer::attach(&segment, &wanted.input.1, 1).unwrap();
+            for (header, payload) in wanted.beside {
+                publish(&mut beside, *header, payload);
+            }
+            beside
+        });
         let file = StageFile {
             session: name.clone(),
             session_segment: part("session"),
@@ -174,10 +205,13 @@ impl Session {
             paced: true,
             tick_ns: 1_000_000,
             duty: Duty::Stage(Box::new(StageDuty {
-                inputs: vec![EdgeDuty {
-                    segment: part("in"),
-                    stream_type: wanted.expects.as_ref().unwrap_or(&wanted.input.1).clone(),
-                }],
+                inputs: ["in", "beside"][..input_ports(wanted).count()]
+                    .iter()
+                    .map(|ring| EdgeDuty {
+                        segment: part(ring),
+                        stream_type: wanted.expects.as_ref().unwrap_or(&wanted.input.1).clone(),
+                    })
+                    .collect(),
                 outputs: vec![EdgeDuty {
                     segment: part("out"),
                     stream_type: wanted.output.1.clone(),
@@ -192,7 +226,8 @@ impl Session {
             session,
             stage,
             _telemetry: records,
-            _rings: [input, output],
+            _rings: rings,
+            beside,
             feed: Producer::attach(&feed, &wanted.input.1, 1).unwrap(),
             read: HoldSeat::attach(&read, 0, &wanted.output.1, 2).unwrap(),
             lock,
@@ -207,13 +242,12 @@ impl Session {
         self.words().state.load(Ordering::Acquire)
     }
 
-    fn feed(&mut self, header: SlotHeader, payload: &[u8]) {
-        let position = self.feed.published();
-        let (slot, bytes) = self.feed.slot(0);
-        *slot = SlotHeader { position, ..header };
-        bytes[..payload.len()].copy_from_slice(payload);
-        self.feed.publish(1);
-        self.feed.ring_readers();
+    /// The inputs are over.
+    fn end(&mut self) {
+        for feed in std::iter::once(&mut self.feed).chain(&mut self.beside) {
+            feed.end(end_reason::FINISHED, 0);
+            feed.ring_readers();
+        }
     }
 
     fn take(&mut self) -> Vec<Taken> {
@@ -263,10 +297,9 @@ pub fn run(wanted: &Wanted<'_>, blocks: &[(SlotHeader, Vec<u8>)]) -> Outcome {
         .start_ns
         .store(os::monotonic_ns(), Ordering::Release);
     for (header, payload) in blocks {
-        session.feed(*header, payload);
+        publish(&mut session.feed, *header, payload);
     }
-    session.feed.end(end_reason::FINISHED, 0);
-    session.feed.ring_readers();
+    session.end();
     while ended.is_none() {
         assert!(begun.elapsed() < BOUND, "does not end");
         ended = child.0.try_wait().unwrap();

@@ -65,6 +65,7 @@ fn averaged(program: &Compiled, params: Value, stream_type: &StreamType) -> Want
         program: Box::leak(program.program.clone().into_boxed_path()),
         params,
         input: ("frames", stream_type.clone()),
+        beside: &[],
         expects: None,
         output: ("mean", stream_type.clone()),
         state_bytes: 0,
@@ -313,6 +314,7 @@ fn a_stage_in_c_passes_every_kind_of_stream_through_and_sees_its_names_and_units
                 program: &program.program,
                 params: json!({}),
                 input: ("in", stream_type.clone()),
+                beside: &[],
                 expects: None,
                 output: ("out", stream_type.clone()),
                 state_bytes: 0,
@@ -386,20 +388,39 @@ fn a_stage_in_c_describes_itself_or_says_why_it_cannot() {
 
 /// The probe on `count` blocks.
 fn probe(what: &str, after: u64, count: usize) -> Option<Outcome> {
+    probe_beside(what, after, count, 0)
+}
+
+/// The same with `beside` blocks on a second input.
+fn probe_beside(what: &str, after: u64, count: usize, beside: usize) -> Option<Outcome> {
     let program = compiled("tests/probe.c", How::Shared)?;
+    let blocks = |count| {
+        let headers = headers(std::iter::repeat_n(4, count)).into_iter();
+        let blocks = headers.map(|header| (header, numbers(8, 1)));
+        blocks.collect::<Vec<_>>()
+    };
     let wanted = Wanted {
         program: &program.program,
         params: json!({ "what": what, "after": after, "gain": 0.1, "fast": true, "taps": [1.5, -2, 3e-9] }),
         input: ("in", frames(Dtype::F64, 4, 2)),
+        beside: &blocks(beside),
         expects: None,
         output: ("out", StreamType::frames(Dtype::I64, 1, 5, Rate::NONE, "")),
         state_bytes: 8,
     };
-    let blocks: Vec<_> = headers(std::iter::repeat_n(4, count))
-        .into_iter()
-        .map(|header| (header, numbers(8, 1)))
-        .collect();
-    Some(run(&wanted, &blocks))
+    Some(run(&wanted, &blocks(count)))
+}
+
+#[test]
+fn an_activation_sees_the_pacing_block_first_and_all_that_came_beside_it() {
+    let Some(outcome) = probe_beside("go on", 0, 2, 3) else {
+        return;
+    };
+    assert_eq!(outcome.exit_code, Some(0), "{outcome:?}");
+    let rows: Vec<Vec<i64>> = outcome.blocks.iter().map(|b| b.rows()).collect();
+    // Blocks seen, and the position of the newest beside.
+    assert_eq!(rows[0][2..4], [4, 2], "{rows:?}");
+    assert_eq!(rows[1][2..4], [1, -1], "{rows:?}");
 }
 
 #[test]
@@ -412,7 +433,7 @@ fn parameters_arrive_as_they_are_and_state_lives_from_block_to_block() {
     assert!(outcome.stderr.contains("name mine"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("dropped"), "{}", outcome.stderr);
     let rows: Vec<Vec<i64>> = outcome.blocks.iter().map(|b| b.rows()).collect();
-    let mut expected: Vec<Vec<i64>> = (1001..=1005).map(|n| vec![n, 1, 1, 1, 1]).collect();
+    let mut expected: Vec<Vec<i64>> = (1001..=1005).map(|n| vec![n, 1, 1, -1, 1]).collect();
     // What `finish` publishes.
     expected.push(vec![-1005, 0, 0, 0, 0]);
     assert_eq!(rows, expected);
