@@ -5,7 +5,7 @@ REPORT ?= out/demo
 export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
 
-.PHONY: demo test accept bench bench-gate bench-peers test-peers python-package lint release setup clean
+.PHONY: demo test accept bench bench-gate bench-peers test-peers python-package lint release c setup clean
 
 ## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
 demo: setup
@@ -78,6 +78,10 @@ python-package: setup
 ## release: optimised across crates
 release: setup
 	$(CARGO) build --locked --release -p ephapse
+
+## c: libephapse for programs in C and C++, target/release/libephapse.{a,so}; the header is engine/bindings/c/include/ephapse.h
+c: setup
+	$(CARGO) build --locked --release -p ephapse-c
 
 setup:
 	@tools/setup.sh

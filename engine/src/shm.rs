@@ -461,6 +461,7 @@ fn map_region(
 /// Copies out of memory that another process may be writing: relaxed word loads, so that no compiler may invent reads.
 ///
 /// The source must be 8-aligned and valid for `to.len()` bytes, which every caller gets from a checked mapping.
+#[inline]
 pub(crate) fn copy_relaxed(from: *const u8, to: &mut [u8]) {
     let words = to.len() / 8;
     let (head, tail) = to.split_at_mut(words * 8);

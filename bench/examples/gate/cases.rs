@@ -1,7 +1,16 @@
 //! What is counted: each case sets up, then does its operations inside [`measured`].
+#![allow(unsafe_code, reason = "calls what a C program calls")]
 
 use crate::measured::measured;
 use anyhow::{Context, ensure};
+use ephapse::ends::{
+    Producer as CProducer, Reader as CReader, ephapse_producer_claim, ephapse_producer_close,
+    ephapse_producer_commit, ephapse_producer_open, ephapse_reader_close, ephapse_reader_open,
+    ephapse_reader_peek, ephapse_reader_release,
+};
+use ephapse::outcome::{EPHAPSE_OK, ephapse_last_error};
+use ephapse::ring::{ephapse_ring_close, ephapse_ring_create};
+use ephapse::stream_type::{EPHAPSE_F64, ephapse_frames};
 use ephapse_bench::pass::Pass;
 use ephapse_engine::abi::{SlotHeader, segment};
 use ephapse_engine::ring::{HoldSeat, Producer, RingSpec, SeatSpec};
@@ -12,7 +21,9 @@ use ephapse_rtconfig::stream_type::{Dtype, Rate, StreamType};
 use ephapse_stages::filter::cascade::Cascade;
 use ephapse_stages::filter::design::{Band, butterworth};
 use ephapse_stages::vectors::Vectors;
+use std::ffi::CStr;
 use std::hint::black_box;
+use std::ptr::{null, null_mut};
 use zerocopy::IntoBytes;
 
 /// A hot path.
@@ -30,17 +41,37 @@ pub const TURN: &str = "turn";
 /// The same turn without.
 pub const TURN_UNRECORDED: &str = "turn without record";
 
+const CLAIM: &str = "claim, commit";
+const CLAIM_C: &str = "claim, commit in C";
+const PEEK: &str = "peek, release";
+const PEEK_C: &str = "peek, release in C";
+
+/// The verbs through the C binding, each beside the same verbs in Rust, of which it may need [`MOST_TIMES`] as many.
+pub const BINDINGS: [(&str, &str); 2] = [(CLAIM_C, CLAIM), (PEEK_C, PEEK)];
+/// See [`BINDINGS`].
+pub const MOST_TIMES: f64 = 1.1;
+
 /// All of them, in the order in which a block meets them.
-pub const CASES: [Case; 6] = [
+pub const CASES: [Case; 8] = [
     Case {
-        name: "claim, commit",
+        name: CLAIM,
         operations: 100 * SLOTS as u64,
         run: claim_commit,
     },
     Case {
-        name: "peek, release",
+        name: CLAIM_C,
+        operations: 100 * SLOTS as u64,
+        run: c_claim_commit,
+    },
+    Case {
+        name: PEEK,
         operations: 100 * SLOTS as u64,
         run: peek_release,
+    },
+    Case {
+        name: PEEK_C,
+        operations: 100 * SLOTS as u64,
+        run: c_peek_release,
     },
     Case {
         name: TURN,
@@ -130,12 +161,91 @@ fn peek_release(blocks: u64) -> anyhow::Result<()> {
         fill(&mut producer);
         measured(|| {
             while let Some(block) = seat.peek(0) {
-                black_box((block.header.valid, block.payload.len()));
+                // All of the header, or the compiler leaves out copying what nobody looks at.
+                black_box((&block.header, block.payload));
                 seat.release(1);
             }
         });
     }
     ensure!(seat.position() == blocks, "blocks were lost");
+    Ok(())
+}
+
+/// The same ring as [`ring`], with both its ends as a C program has them.
+fn c_ring() -> anyhow::Result<(*mut CProducer, *mut CReader)> {
+    let wanted = ephapse_frames(EPHAPSE_F64, 4, 1, 1000.0, c"uV".as_ptr());
+    let (mut ring, mut producer, mut reader) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: every pointer is valid for its call, the names may be null, and the ring is closed once.
+    let opened = unsafe {
+        let made = ephapse_ring_create(null(), null(), &raw const wanted, SLOTS, 1, &raw mut ring);
+        ensure!(made == EPHAPSE_OK, "{}", c_error());
+        let opened = ephapse_producer_open(ring, null(), &raw mut producer) == EPHAPSE_OK
+            && ephapse_reader_open(ring, 0, null(), &raw mut reader) == EPHAPSE_OK;
+        ephapse_ring_close(ring);
+        opened
+    };
+    ensure!(opened, "{}", c_error());
+    Ok((producer, reader))
+}
+
+fn c_error() -> String {
+    // SAFETY: never null, and valid until this thread's next error.
+    let line = unsafe { CStr::from_ptr(ephapse_last_error()) };
+    line.to_string_lossy().into_owned()
+}
+
+/// # Safety
+/// `producer` is open.
+unsafe fn c_fill(producer: *mut CProducer) {
+    for _ in 0..SLOTS {
+        // SAFETY: the caller's obligation.
+        unsafe {
+            black_box(ephapse_producer_claim(producer));
+            ephapse_producer_commit(producer, 4);
+        }
+    }
+}
+
+/// As [`claim_commit`].
+fn c_claim_commit(blocks: u64) -> anyhow::Result<()> {
+    let (producer, reader) = c_ring()?;
+    let mut taken = 0;
+    // SAFETY: both are open and closed once, behind everything else.
+    unsafe {
+        for _ in 0..blocks / u64::from(SLOTS) {
+            measured(|| c_fill(producer));
+            while !ephapse_reader_peek(reader).is_null() {
+                ephapse_reader_release(reader);
+                taken += 1;
+            }
+        }
+        ephapse_producer_close(producer);
+        ephapse_reader_close(reader);
+    }
+    ensure!(taken == blocks, "blocks were lost");
+    Ok(())
+}
+
+/// As [`peek_release`].
+fn c_peek_release(blocks: u64) -> anyhow::Result<()> {
+    let (producer, reader) = c_ring()?;
+    let mut taken = 0;
+    // SAFETY: both are open and closed once, behind everything else; a block is looked at before it is released.
+    unsafe {
+        for _ in 0..blocks / u64::from(SLOTS) {
+            c_fill(producer);
+            measured(|| {
+                while let Some(block) = ephapse_reader_peek(reader).as_ref() {
+                    black_box(block);
+                    ephapse_reader_release(reader);
+                    taken += 1;
+                }
+            });
+        }
+        ephapse_producer_close(producer);
+        ephapse_reader_close(reader);
+    }
+    ensure!(taken == blocks, "blocks were lost");
     Ok(())
 }
 

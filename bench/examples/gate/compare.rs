@@ -134,6 +134,42 @@ impl fmt::Display for Comparison {
     }
 }
 
+/// How many times the instructions of another case one needs, and how many it may.
+#[derive(Debug)]
+pub struct Times {
+    of: String,
+    to: String,
+    now: f64,
+    most: f64,
+}
+
+impl Times {
+    /// Both counted; one that was not makes this not a number, which does not hold.
+    pub fn of((of, to): (&str, &str), counts: &Counts, most: f64) -> Self {
+        let count = |name: &str| counts.get(name).copied().unwrap_or(f64::NAN);
+        Times {
+            now: count(of) / count(to),
+            of: of.to_owned(),
+            to: to.to_owned(),
+            most,
+        }
+    }
+
+    /// It needs no more than it may.
+    pub fn holds(&self) -> bool {
+        self.now <= self.most
+    }
+}
+
+impl fmt::Display for Times {
+    /// A line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Times { of, to, now, most } = self;
+        let verdict = if self.holds() { "" } else { ": too many" };
+        write!(f, "{of}: {now:.3} times `{to}`, at most {most}{verdict}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +228,19 @@ mod tests {
         assert!(text.contains("a: needs over 3 % less"), "{text}");
         let (_, text) = compare(&[("a", 1000.0)], &[("a", 980.0)]);
         assert!(!text.contains("ACCEPT"), "{text}");
+    }
+
+    #[test]
+    fn a_case_may_need_so_many_times_another_and_no_more() {
+        let now = counts(&[("rust", 100.0), ("c", 110.0)]);
+        let times = Times::of(("c", "rust"), &now, 1.1);
+        assert!(times.holds());
+        assert_eq!(times.to_string(), "c: 1.100 times `rust`, at most 1.1");
+        let now = counts(&[("rust", 100.0), ("c", 110.2)]);
+        let times = Times::of(("c", "rust"), &now, 1.1);
+        assert!(!times.holds());
+        assert!(times.to_string().ends_with("too many"), "{times}");
+        assert!(!Times::of(("c", "rust"), &counts(&[("c", 1.0)]), 1.1).holds());
     }
 
     #[test]

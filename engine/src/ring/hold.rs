@@ -137,15 +137,35 @@ impl HoldSeat {
         self.at(ahead)
     }
 
-    /// The same among the blocks already known to be there, so that several may be looked at together.
+    /// The same, as [`HoldSeat::at_into`].
+    #[inline]
+    pub fn peek_into(&mut self, ahead: u64, header: &mut SlotHeader) -> Option<(&[u8], bool)> {
+        if ahead >= self.published.saturating_sub(self.position) {
+            self.refresh();
+        }
+        self.at_into(ahead, header)
+    }
+
+    /// The same as [`HoldSeat::peek`] among the blocks already known to be there, so that several may be looked at together.
     #[inline]
     pub fn at(&self, ahead: u64) -> Option<Peeked<'_>> {
+        let mut header = SlotHeader::default();
+        let (payload, damaged) = self.at_into(ahead, &mut header)?;
+        Some(Peeked {
+            header,
+            payload,
+            damaged,
+        })
+    }
+
+    /// The same, with the private copy of the header in a place of the caller's; the payload, and whether the block is damaged.
+    #[inline]
+    pub fn at_into(&self, ahead: u64, header: &mut SlotHeader) -> Option<(&[u8], bool)> {
         if ahead >= self.published.saturating_sub(self.position) {
             return None;
         }
         let position = self.position + ahead;
         let at = (position & self.layout.mask) as usize * self.layout.stride;
-        let mut header = SlotHeader::default();
         // SAFETY: `at` is inside the mapped slots region (I3); the producer cannot overwrite this slot before it is released (I5).
         let base = unsafe { self.slots.as_ptr().add(at) };
         copy_relaxed(base, header.as_mut_bytes());
@@ -159,11 +179,7 @@ impl HoldSeat {
         // against the private copy of the geometry (I3, I6). The producer does not write here before `release` (I5).
         let payload =
             unsafe { core::slice::from_raw_parts(base.add(size_of::<SlotHeader>()), bytes) };
-        Some(Peeked {
-            header,
-            payload,
-            damaged,
-        })
+        Some((payload, damaged))
     }
 
     /// Gives `count` blocks back to the producer.

@@ -131,16 +131,27 @@ impl Producer {
     /// If `ahead` is not below the room: the caller has asked for credit first.
     #[inline]
     pub fn slot(&mut self, ahead: u64) -> (&mut SlotHeader, &mut [u8]) {
-        let position = self.published + ahead;
         assert!(
             ahead < self.room(ahead + 1),
             "a slot that a reader still holds was asked for"
         );
+        // SAFETY: asserted.
+        unsafe { self.slot_granted(ahead) }
+    }
+
+    /// The same for a caller that keeps count of the room it was told of: the seats are not looked at again.
+    ///
+    /// # Safety
+    /// Since [`Producer::room`] last said that there are more than `ahead` and `n` slots, no more than `n` were published.
+    #[inline]
+    pub unsafe fn slot_granted(&mut self, ahead: u64) -> (&mut SlotHeader, &mut [u8]) {
+        let position = self.published + ahead;
         self.claim(position);
         let at = (position & self.layout.mask) as usize * self.layout.stride;
         // SAFETY: `at + stride` is inside the slots region (mask and stride were checked at attach, invariant I3); the slot
-        // is free (asserted above, I5: no `hold` reader stands on it, lap readers never take references), and `&mut self`
-        // makes this the only reference in this process, which is the only producer (I4).
+        // is free (the caller's obligation, and room only grows but by publishing, I5: no `hold` reader stands on it, lap
+        // readers never take references), and `&mut self` makes this the only reference in this process, which is the only
+        // producer (I4).
         unsafe {
             let base = self.slots.as_ptr().add(at);
             let header = &mut *base.cast::<SlotHeader>();

@@ -104,8 +104,8 @@ impl Outputs<'_> {
         }
     }
 
-    /// The block that [`Outputs::block`] began last on a port and that has not been committed, once more: for a binding whose
-    /// stages write and commit in separate calls.
+    /// The block of a port that was begun with [`Outputs::block`] and let go without commit, as long as none was begun after
+    /// it in the same call: for the bindings, whose authors hold pointers between begin and commit.
     pub fn begun(&mut self, port: usize) -> OutBlock<'_> {
         OutBlock {
             writer: &mut self.ports[port],
@@ -142,6 +142,11 @@ impl OutBlock<'_> {
     /// The payload, [`StreamType::block_bytes`] long. It holds what an earlier block left there.
     pub fn payload(&mut self) -> &mut [u8] {
         self.writer.stage().1
+    }
+
+    /// [`OutBlock::header`] and [`OutBlock::payload`], both at once.
+    pub fn parts(&mut self) -> (&mut SlotHeader, &mut [u8]) {
+        self.writer.stage()
     }
 
     /// The payload as a slice of `T`.

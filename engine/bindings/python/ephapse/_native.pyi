@@ -36,6 +36,7 @@ class Activation:
     tick: int
     now_ns: int
     epoch: int
+    off: bool
     pacing: int | None
     def blocks(self, port: int) -> int: ...
     def header(self, port: int, index: int) -> Header: ...

@@ -22,13 +22,15 @@ class Described:
     """Answer of `Stage.describe`: what a stage makes of its input types and parameters.
 
     ``outputs`` are port and type, in the order of the manifest. ``state_bytes`` survive a restart of the stage (0: none),
-    ``append_bytes`` are append-only state. ``group_delay_frames`` and ``settle_frames`` count frames of the pacing input.
+    ``append_bytes`` are append-only state; ``memoryless``: each block is made from its blocks alone, so that without state
+    bytes, too, nothing behind a restart need be marked RESET. ``group_delay_frames`` and ``settle_frames`` count frames of the pacing input.
     ``parts_per_call`` is the most blocks one call of ``process`` commits on one output.
     """
 
     outputs: dict[str, StreamType] = field(default_factory=dict)
     state_bytes: int = 0
     append_bytes: int = 0
+    memoryless: bool = False
     group_delay_frames: float = 0.0
     settle_frames: int = 0
     parts_per_call: int = 1
@@ -48,12 +50,12 @@ class Refused(Exception):
     @staticmethod
     def parameter(key: str, why: str) -> Refused:
         """A parameter has a wrong value."""
-        return Refused({"Parameter": {"key": key, "why": why}}, f"parameter `{key}`: {why}")
+        return Refused({"parameter": {"key": key, "why": why}}, f"parameter `{key}`: {why}")
 
     @staticmethod
     def input(port: str, why: str) -> Refused:
         """An input has a type that the stage cannot use."""
-        return Refused({"Input": {"port": port, "why": why}}, f"input `{port}`: {why}")
+        return Refused({"input": {"port": port, "why": why}}, f"input `{port}`: {why}")
 
 
 class Context:
@@ -86,6 +88,11 @@ class Context:
     def epoch(self) -> int:
         """Parameter epoch."""
         return self._activation.epoch
+
+    @property
+    def off(self) -> bool:
+        """Stimulation has been switched off: a stage that stimulates must refuse whatever it is told."""
+        return self._activation.off
 
     @property
     def state(self) -> np.ndarray:

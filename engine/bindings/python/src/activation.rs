@@ -36,6 +36,7 @@ pub struct Activation {
     tick: Cell<u64>,
     now_ns: Cell<u64>,
     epoch: Cell<u32>,
+    off: Cell<bool>,
     /// Per output: a block has been begun and neither committed nor given up.
     begun: RefCell<Vec<bool>>,
     lent: RefCell<Vec<Lent>>,
@@ -57,6 +58,7 @@ impl Activation {
             tick: Cell::new(0),
             now_ns: Cell::new(0),
             epoch: Cell::new(0),
+            off: Cell::new(false),
             lent: RefCell::default(),
             lent_before: RefCell::default(),
             failure: RefCell::default(),
@@ -75,6 +77,7 @@ impl Activation {
         self.tick.set(ctx.tick);
         self.now_ns.set(ctx.now_ns);
         self.epoch.set(ctx.epoch);
+        self.off.set(ctx.off);
         self.begun.borrow_mut().fill(false);
     }
 
@@ -202,6 +205,12 @@ impl Activation {
     #[getter]
     fn epoch(&self) -> u32 {
         self.epoch.get()
+    }
+
+    /// Stimulation has been switched off.
+    #[getter]
+    fn off(&self) -> bool {
+        self.off.get()
     }
 
     /// Number of the pacing input; `None` in a source.
