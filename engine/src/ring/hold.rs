@@ -148,6 +148,8 @@ impl HoldSeat {
         let mut header = SlotHeader::default();
         // SAFETY: `at` is inside the mapped slots region (I3); the producer cannot overwrite this slot before it is released (I5).
         let base = unsafe { self.slots.as_ptr().add(at) };
+        #[cfg(loom)]
+        crate::sync::modelled::read_in_place(base, self.layout.stride);
         copy_relaxed(base, header.as_mut_bytes());
         let damaged = header.position != position || header.valid > self.layout.rows;
         if damaged {
@@ -169,6 +171,11 @@ impl HoldSeat {
     /// Gives `count` blocks back to the producer.
     #[inline]
     pub fn release(&mut self, count: u64) {
+        #[cfg(loom)]
+        for ahead in 0..count {
+            // Whoever releases a block may have read it until now.
+            self.at(ahead);
+        }
         self.position += count.min(self.published.saturating_sub(self.position));
         self.words.position.store(self.position, Ordering::Release); // [R]
     }

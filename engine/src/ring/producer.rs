@@ -131,6 +131,8 @@ impl Producer {
     /// If `ahead` is not below the room: the caller has asked for credit first.
     #[inline]
     pub fn slot(&mut self, ahead: u64) -> (&mut SlotHeader, &mut [u8]) {
+        #[cfg(loom)]
+        self.tell_model();
         let position = self.published + ahead;
         assert!(
             ahead < self.room(ahead + 1),
@@ -158,6 +160,8 @@ impl Producer {
         if count == 0 {
             return;
         }
+        #[cfg(loom)]
+        self.tell_model();
         self.published += count;
         self.claimed = self.published;
         self.words
@@ -197,6 +201,18 @@ impl Producer {
                     .cast::<u64>()
                     .write_volatile(0)
             };
+        }
+        #[cfg(loom)]
+        self.tell_model();
+    }
+
+    /// What was written in place into slots that are claimed and not yet published, for loom, which cannot see it.
+    #[cfg(loom)]
+    fn tell_model(&self) {
+        for position in self.published..self.claimed {
+            let at = (position & self.layout.mask) as usize * self.layout.stride;
+            let slot = self.slots.as_ptr().wrapping_add(at);
+            crate::sync::modelled::written(slot, self.layout.stride);
         }
     }
 
