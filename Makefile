@@ -5,7 +5,7 @@ REPORT ?= out/demo
 export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
 
-.PHONY: demo test accept bench bench-gate bench-peers test-peers lint release setup clean
+.PHONY: demo test proofs accept bench bench-gate bench-peers test-peers lint release setup clean
 
 ## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
 demo: setup
@@ -15,6 +15,11 @@ demo: setup
 ## test: the whole test suite
 test: setup
 	$(CARGO) test --locked --workspace
+
+## proofs: the ring, its bells and attach in every order that the memory model allows; and every mutation of them is found
+proofs:
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/loom $(CARGO) test --quiet --locked -p ephapse-engine --test loom
+	$(CARGO) test --quiet --locked -p ephapse-engine --test mutations -- --ignored --nocapture
 
 ## lint: formatting, clippy and docs, warnings denied
 lint: setup

@@ -456,7 +456,7 @@ fn a_seat_whose_owner_comes_late_has_lost_nothing() {
         let published = (0..4).filter(|_| push(&mut producer)).count() as u64;
         let mut seat = reader.join().unwrap();
         while take(&mut seat) {}
-        assert_eq!(seat.position(), published);
+        assert_eq!(seat.position(), published, "blocks passed the seat by");
     });
 }
 
