@@ -101,7 +101,7 @@ static void ring(void) {
     uint64_t producer = U64(160), seats_at = U64(168), bells = U64(184), slots_at = U64(192);
     if (slots == 0 || (slots & (slots - 1)) || stride / 128 < 1 + payload / 128) refuse("its geometry cannot be");
     if (stride > bytes / slots || (at(slots_at, slots * stride), 0)) refuse("its slots lie outside the segment");
-    fields(128, "4 slots 4 seats 4 spare_seats 4 full 8 slot_stride 8 payload_bytes .64 4 stream 4 origin 4 sleepless", "ring");
+    fields(128, "4 slots 4 seats 4 spare_seats 4 full 8 slot_stride 8 payload_bytes .56 4 stream 4 origin 4 sleepless", "ring");
     type();
     fields(producer, "8 owner .120 8 start_time .120 8 published 8 end 8 end_reason 8 end_lost .96 4 waiting", "producer");
     for (unsigned i = 0; i < seats; i++) {
