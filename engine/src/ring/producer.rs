@@ -52,6 +52,14 @@ impl Producer {
             Access::ReadWrite,
         )?;
         let words: Words<ProducerWords> = producer.words(0);
+        let published = words.published.load(Ordering::Relaxed);
+        // No ring lives long enough to come here; from such a number the next positions would wrap.
+        if published > abi::OPEN / 2 {
+            return Err(ShmError::refused(
+                segment.name(),
+                format!("says it has published {published} blocks: damaged"),
+            ));
+        }
         claim_role(segment.name(), "producer", &words.owner, owner)?;
         let published = words.published.load(Ordering::Acquire);
         let seat_words = |index: usize| seats.words::<SeatWords>(index * abi::PAGE);

@@ -118,7 +118,13 @@ impl StageMemory {
     pub fn attach(segment: &Segment, access: Access) -> Result<Self, ShmError> {
         let refuse = || ShmError::refused(segment.name(), "its stage geometry is damaged");
         let g: StageGeometry = read_at(segment.fixed(), STAGE_GEOMETRY_AT).ok_or_else(refuse)?;
-        if (g.bank_stride as usize) < size_of::<Bank>() + g.state_bytes as usize {
+        let inside = |end: Option<u64>| end.is_some_and(|end| end <= segment.bytes() as u64);
+        let banks = g.bank_stride.checked_mul(2);
+        let sound = g.bank_stride.is_multiple_of(PAGE as u64)
+            && g.bank_stride.checked_sub(size_of::<Bank>() as u64) >= Some(g.state_bytes)
+            && inside(banks.and_then(|bytes| bytes.checked_add(g.banks_at)))
+            && inside(g.append_at.checked_add(g.append_bytes));
+        if !sound {
             return Err(refuse());
         }
         let words = segment.map(g.words_at as usize, PAGE, access)?;
@@ -169,7 +175,9 @@ impl StageMemory {
     /// Makes the next bank current.
     pub fn flip(&self) {
         let flip = self.words.flip.load(Ordering::Relaxed);
-        self.words.flip.store(flip + 1, Ordering::Release); // [F]
+        self.words
+            .flip
+            .store(flip.wrapping_add(1), Ordering::Release); // [F]
     }
 
     /// Copies the current state into the next bank: what a turn does to it there becomes current with the flip.

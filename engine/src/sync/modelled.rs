@@ -38,6 +38,8 @@ struct Bed {
 
 #[derive(Default)]
 struct Memory {
+    /// Every watched access of every thread passes here: see [`turn`].
+    turnstile: Option<Rc<checked::AtomicU64>>,
     /// By first address.
     regions: BTreeMap<usize, Region>,
     u64s: BTreeMap<Place, Rc<checked::AtomicU64>>,
@@ -58,7 +60,23 @@ thread_local! {
 
 /// Forgets everything: the first line of every model.
 pub fn fresh() {
-    MEMORY.with_borrow_mut(|memory| *memory = Memory::default());
+    let turnstile = Some(Rc::new(checked::AtomicU64::new(0)));
+    MEMORY.with_borrow_mut(|memory| {
+        *memory = Memory {
+            turnstile,
+            ..Memory::default()
+        };
+    });
+}
+
+/// Before every watched access. loom compares an access only with the last one of the same word, and so tries a store before
+/// another thread's load only if the storing thread did not look at the word itself in between. A word that all accesses
+/// have in common makes it try every order; Relaxed, it orders nothing.
+fn turn() {
+    let turnstile = MEMORY.with_borrow(|memory| memory.turnstile.clone());
+    if let Some(word) = turnstile {
+        word.fetch_add(0, Ordering::Relaxed);
+    }
 }
 
 fn inode(file: &File) -> u64 {
@@ -123,6 +141,7 @@ fn watched(base: *const u8, bytes: usize) -> Vec<(*const u64, Rc<checked::Atomic
 /// The caller has written `bytes` at `base` through plain references since it was here last.
 pub(crate) fn written(base: *const u8, bytes: usize) {
     for (address, word) in watched(base, bytes) {
+        turn();
         // SAFETY: inside the caller's mapping, 8-aligned as every watched word; no other thread of the system writes here.
         word.store(unsafe { address.read() }, Ordering::Relaxed);
     }
@@ -195,10 +214,12 @@ macro_rules! atomic {
             }
 
             fn watched(&self) -> Option<Rc<checked::$name>> {
-                MEMORY.with_borrow(|memory| {
+                let word = MEMORY.with_borrow(|memory| {
                     let place = memory.place(self.as_ptr() as usize)?;
                     memory.$words.get(&place).cloned()
-                })
+                })?;
+                turn();
+                Some(word)
             }
 
             fn plain(&self) -> $int {
