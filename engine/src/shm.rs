@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zerocopy::FromBytes;
 
+#[cfg(tsan)]
+mod one_mapping;
+
 /// Where POSIX shared-memory names appear as files.
 pub const SHM_DIR: &str = "/dev/shm";
 
@@ -435,10 +438,11 @@ impl Segment {
                 .as_ref()
                 .ok_or_else(|| ShmError::refused(&self.name, "was opened read-only"))?,
         };
-        Ok(Mapping {
-            map: Arc::new(map_region(&self.name, file, at, bytes, access)?),
-            bytes,
-        })
+        #[cfg(not(tsan))]
+        let map = Arc::new(map_region(&self.name, file, at, bytes, access)?);
+        #[cfg(tsan)]
+        let map = one_mapping::of(&self.name, file, self.write.as_ref(), at, bytes)?;
+        Ok(Mapping { map, bytes })
     }
 }
 

@@ -128,7 +128,7 @@ const MUTATIONS: &[Mutation] = &[
         name: "a producer that sleeps without a fence [W]",
         patches: &[(
             "src/ring/producer.rs",
-            "        store_load_fence(); // [W]\n        if self.room",
+            "        store_load_fence(); // [W]\n        trap(Point::Wait);\n        if self.room",
             "        if self.room",
         )],
         found_by: BELLS,
@@ -146,7 +146,7 @@ const MUTATIONS: &[Mutation] = &[
         name: "a hold seat that sleeps without a fence [W]",
         patches: &[(
             "src/ring/hold.rs",
-            "        store_load_fence(); // [W]\n        self.refresh();",
+            "        store_load_fence(); // [W]\n        trap(Point::Wait);\n        self.refresh();",
             "        self.refresh();",
         )],
         found_by: BELLS,

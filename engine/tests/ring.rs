@@ -13,7 +13,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 const HOLD: SeatKind = SeatKind::Hold;
 const LAP: SeatKind = SeatKind::Lap;
@@ -97,15 +97,36 @@ fn write(producer: &mut Producer, ahead: u64, number: u64) {
     let rows = producer.stream_type().frames_per_block();
     let position = producer.published() + ahead;
     let (header, payload) = producer.slot(ahead);
-    *header = SlotHeader {
+    let made = SlotHeader {
         position,
         first_frame: number,
         user: mixed(number),
         valid: rows,
         ..SlotHeader::default()
     };
-    for (index, word) in payload.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        *word = mixed(number.wrapping_add(index as u64)).to_le_bytes();
+    put(header.as_mut_bytes(), |index| {
+        u64::from_ne_bytes(made.as_bytes().as_chunks::<8>().0[index])
+    });
+    put(payload, |index| mixed(number.wrapping_add(index as u64)));
+}
+
+/// Stores words: plainly, as stages do it.
+#[cfg(not(tsan))]
+fn put(bytes: &mut [u8], value: impl Fn(usize) -> u64) {
+    for (index, word) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        *word = value(index).to_le_bytes();
+    }
+}
+
+/// For ThreadSanitizer, to which a plain store under the load of a lap reader is the race that it is in the language.
+#[cfg(tsan)]
+#[allow(unsafe_code, reason = "atomic stores to words of a slot")]
+fn put(bytes: &mut [u8], value: impl Fn(usize) -> u64) {
+    use std::sync::atomic::AtomicU64;
+    for (index, word) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        // SAFETY: slots and payloads are 64-aligned, and the reference is this thread's own.
+        let word = unsafe { AtomicU64::from_ptr(word.as_mut_ptr().cast()) };
+        word.store(value(index), Ordering::Relaxed);
     }
 }
 

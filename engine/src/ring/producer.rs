@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "hands out slots of mapped memory")]
 
 use super::geometry::{self, SlotLayout};
+use super::trap::{Point, trap};
 use super::{expect_type, room_behind};
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
@@ -60,7 +61,9 @@ impl Producer {
                 format!("says it has published {published} blocks: damaged"),
             ));
         }
+        trap(Point::Attach);
         claim_role(segment.name(), "producer", &words.owner, owner)?;
+        trap(Point::Attached);
         let published = words.published.load(Ordering::Acquire);
         let seat_words = |index: usize| seats.words::<SeatWords>(index * abi::PAGE);
         Ok(Producer {
@@ -170,11 +173,13 @@ impl Producer {
         }
         #[cfg(loom)]
         self.tell_model();
+        trap(Point::Commit);
         self.published += count;
         self.claimed = self.published;
         self.words
             .published
             .store(self.published, Ordering::Release); // [P]
+        trap(Point::Committed);
     }
 
     /// True if every open `hold` seat has released all there is: nobody is reading now.
@@ -231,6 +236,7 @@ impl Producer {
         if position >= self.claimed {
             fence(Ordering::Release); // [L]
             self.claimed = position + 1;
+            trap(Point::Claim);
         }
     }
 
@@ -261,6 +267,7 @@ impl Producer {
         let seen = self.bells.room.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
         store_load_fence(); // [W]
+        trap(Point::Wait);
         if self.room(wanted) < wanted {
             super::sleep_on(&self.bells.room, seen, timeout);
         }
@@ -275,6 +282,7 @@ impl Producer {
         }
         self.words.end_reason.store(reason, Ordering::Relaxed);
         self.words.end_lost.store(lost, Ordering::Relaxed);
+        trap(Point::End);
         self.words.end.store(self.published, Ordering::Release); // [E]
     }
 
