@@ -29,7 +29,7 @@ tsan: export RUSTC_BOOTSTRAP := 1
 tsan:
 	@mkdir -p $(CARGO_TARGET_DIR)/tsan
 	@if echo 'fn main() {}' | rustc $(TSAN) -o $(CARGO_TARGET_DIR)/tsan/probe - 2>$(CARGO_TARGET_DIR)/tsan/probe.log; then \
-	    RUSTFLAGS="$(TSAN)" CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/tsan $(CARGO) test --quiet --locked -p ephapse-engine \
+	    TSAN_OPTIONS=suppressions=$(CURDIR)/engine/tests/tsan/suppressions.txt RUSTFLAGS="$(TSAN)" CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/tsan $(CARGO) test --quiet --locked -p ephapse-engine \
 	        --target $(HOST) --test ring -- between_two_threads torn_block sleepless a_full_ring; \
 	else \
 	    echo "tsan: NOT RUN: this toolchain has no ThreadSanitizer ($(CARGO_TARGET_DIR)/tsan/probe.log)"; \
