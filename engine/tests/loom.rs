@@ -260,7 +260,7 @@ fn the_slower_of_two_seats_is_never_passed() {
 
 #[test]
 fn neither_side_sleeps_through_the_other_ones_bell() {
-    model(3, || {
+    model(2, || {
         let ring = Ring::new(1, &[HOLD]);
         let (mut producer, mut seat) = (ring.producer(), ring.hold(0));
         let writer = thread::spawn(move || {
@@ -283,7 +283,7 @@ fn neither_side_sleeps_through_the_other_ones_bell() {
 
 #[test]
 fn a_lap_seat_does_not_sleep_through_the_bell_or_the_end() {
-    model(3, || {
+    model(2, || {
         let ring = Ring::new(2, &[LAP]);
         let (mut producer, mut seat) = (ring.producer(), ring.lap(0));
         let writer = thread::spawn(move || {
@@ -362,7 +362,7 @@ fn an_observer_never_takes_a_warmed_slot_or_a_claim_given_up_for_a_block() {
 
 #[test]
 fn a_lap_seat_accounts_for_every_block() {
-    model(3, || {
+    model(2, || {
         let ring = Ring::new(2, &[LAP]);
         let (mut producer, mut seat) = (ring.producer(), ring.lap(0));
         let writer = thread::spawn(move || {
@@ -411,7 +411,7 @@ fn a_reader_that_is_started_again_goes_on_where_the_dead_one_stood() {
 
 #[test]
 fn a_producer_that_is_started_again_goes_on_behind_what_was_published() {
-    model(3, || {
+    model(2, || {
         let ring = Ring::new(2, &[HOLD]);
         let (mut first, mut seat) = (ring.producer(), ring.hold(0));
         let reader = thread::spawn(move || {

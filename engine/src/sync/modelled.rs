@@ -71,11 +71,11 @@ pub fn fresh() {
 
 /// Before every watched access. loom compares an access only with the last one of the same word, and so tries a store before
 /// another thread's load only if the storing thread did not look at the word itself in between. A word that all accesses
-/// have in common makes it try every order; Relaxed, it orders nothing.
+/// have in common makes it try every order; it is stored and never loaded, so that no fence can hang on it.
 fn turn() {
     let turnstile = MEMORY.with_borrow(|memory| memory.turnstile.clone());
     if let Some(word) = turnstile {
-        word.fetch_add(0, Ordering::Relaxed);
+        word.store(0, Ordering::Relaxed);
     }
 }
 
