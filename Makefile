@@ -5,7 +5,7 @@ REPORT ?= out/demo
 export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
 
-.PHONY: demo test accept bench bench-gate bench-peers test-peers python-package lint release c setup clean
+.PHONY: demo test proofs tsan accept bench bench-gate bench-peers test-peers python-package lint release c setup clean
 
 ## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
 demo: setup
@@ -16,6 +16,25 @@ demo: setup
 test: setup
 	$(CARGO) test --locked --workspace
 
+## proofs: the ring, its bells and attach in every order that the memory model allows; and every mutation of them is found
+proofs:
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/loom $(CARGO) test --quiet --locked -p ephapse-engine --test loom
+	$(CARGO) test --quiet --locked -p ephapse-engine --test mutations -- --ignored --nocapture
+
+# The sanitizer's runtime comes with most toolchains, but asking for it is not yet stable.
+TSAN := --cfg tsan -Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer
+HOST  = $(shell rustc -vV | sed -n 's/^host: //p')
+## tsan: both ends of a ring in one mapping under ThreadSanitizer
+tsan: export RUSTC_BOOTSTRAP := 1
+tsan:
+	@mkdir -p $(CARGO_TARGET_DIR)/tsan
+	@if echo 'fn main() {}' | rustc $(TSAN) -o $(CARGO_TARGET_DIR)/tsan/probe - 2>$(CARGO_TARGET_DIR)/tsan/probe.log; then \
+	    TSAN_OPTIONS=suppressions=$(CURDIR)/engine/tests/tsan/suppressions.txt RUSTFLAGS="$(TSAN)" CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/tsan $(CARGO) test --quiet --locked -p ephapse-engine \
+	        --target $(HOST) --test ring -- between_two_threads torn_block sleepless a_full_ring; \
+	else \
+	    echo "tsan: NOT RUN: this toolchain has no ThreadSanitizer ($(CARGO_TARGET_DIR)/tsan/probe.log)"; \
+	fi
+
 ## lint: formatting, clippy and docs, warnings denied
 lint: setup
 	$(CARGO) fmt --all --check
@@ -23,13 +42,19 @@ lint: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 ## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, the
-## installed Python package, and the tests of real processes ten times over
+## installed Python package, the proofs of the ring at length, hundreds of kills, and the tests of real processes ten times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
 	$(DEMO) bench prove
 	$(MAKE) test-peers
 	$(MAKE) python-package
+	$(MAKE) proofs
+	$(MAKE) tsan
+	EPHAPSE_KILLS=2000 $(CARGO) test --locked -p ephapse-engine --test kills -- --nocapture
+	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked -p ephapse-engine -p ephapse-rtconfig --test damaged_segments --test damaged_graphs
+	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
+	EPHAPSE_KILLS=200 $(CARGO) test --locked -p ephapse --test executables restarts
 	for round in 1 2 3 4 5 6 7 8 9 10; do \
 	    echo "round $$round of 10"; $(CARGO) test --quiet --locked -p ephapse --test executables --test accounts || exit 1; \
 	done

@@ -1,6 +1,7 @@
 //! The few system calls that no crate of the base offers: futex, signals, clocks, limits, descriptors of processes.
 #![allow(unsafe_code, reason = "system calls")]
 
+#[cfg(not(loom))]
 use crate::sync::AtomicU32;
 use std::fs::File;
 use std::io::{self, Write};
@@ -53,7 +54,11 @@ pub fn sleep_until(deadline_ns: u64) {
     };
 }
 
+#[cfg(loom)]
+pub use crate::sync::modelled::{futex_wait, futex_wake_all};
+
 /// Sleeps while `word` holds `seen`, at most `timeout`.
+#[cfg(not(loom))]
 pub fn futex_wait(word: &AtomicU32, seen: u32, timeout: Duration) {
     let time = timespec(timeout.as_nanos() as u64);
     // SAFETY: `word` is a live, aligned 32-bit word; `time` is a relative timeout.
@@ -71,6 +76,7 @@ pub fn futex_wait(word: &AtomicU32, seen: u32, timeout: Duration) {
 }
 
 /// Wakes everybody who sleeps on `word`.
+#[cfg(not(loom))]
 pub fn futex_wake_all(word: &AtomicU32) {
     // SAFETY: `word` is a live, aligned 32-bit word.
     unsafe {

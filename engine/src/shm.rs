@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zerocopy::FromBytes;
 
+#[cfg(tsan)]
+mod one_mapping;
+
 /// Where POSIX shared-memory names appear as files.
 pub const SHM_DIR: &str = "/dev/shm";
 
@@ -133,6 +136,8 @@ impl Owned {
                 source: io::Error::from_raw_os_error(rc),
             });
         }
+        #[cfg(loom)]
+        crate::sync::modelled::mapped(owned.shmem.as_ptr(), bytes, &file, 0);
         Ok(owned)
     }
 
@@ -152,6 +157,8 @@ impl Owned {
     pub fn publish(&mut self, header: SegmentHeader) {
         let base = self.shmem.as_ptr();
         seal(self.bytes_mut(), header);
+        #[cfg(loom)]
+        crate::sync::modelled::written(base, self.shmem.len());
         // SAFETY: the word at offset 8 is 8-aligned (segments start on a page) and inside the mapping.
         let version = unsafe { AtomicU64::from_ptr(base.add(8).cast()) };
         version.store(abi::VERSION, Ordering::Release); // [V]
@@ -431,10 +438,11 @@ impl Segment {
                 .as_ref()
                 .ok_or_else(|| ShmError::refused(&self.name, "was opened read-only"))?,
         };
-        Ok(Mapping {
-            map: Arc::new(map_region(&self.name, file, at, bytes, access)?),
-            bytes,
-        })
+        #[cfg(not(tsan))]
+        let map = Arc::new(map_region(&self.name, file, at, bytes, access)?);
+        #[cfg(tsan)]
+        let map = one_mapping::of(&self.name, file, self.write.as_ref(), at, bytes)?;
+        Ok(Mapping { map, bytes })
     }
 }
 
@@ -447,7 +455,7 @@ fn map_region(
 ) -> Result<MmapRaw, ShmError> {
     let mut options = MmapOptions::new();
     options.offset(at as u64).len(bytes).populate();
-    match access {
+    let map = match access {
         Access::ReadOnly => options.map_raw_read_only(file),
         Access::ReadWrite => options.map_raw(file),
     }
@@ -455,7 +463,10 @@ fn map_region(
         name: name.to_owned(),
         what: "cannot map the segment",
         source,
-    })
+    })?;
+    #[cfg(loom)]
+    crate::sync::modelled::mapped(map.as_ptr(), bytes, file, at as u64);
+    Ok(map)
 }
 
 /// Copies out of memory that another process may be writing: relaxed word loads, so that no compiler may invent reads.

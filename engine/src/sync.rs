@@ -1,7 +1,19 @@
-//! The one door through which atomics enter the engine, so that a model checker can be switched in.
-#![allow(unsafe_code, reason = "a locked instruction as a fence")]
+//! The one door through which atomics enter the engine, so that a model checker can be switched in: with `--cfg loom` they
+//! are `modelled`'s, which the same code uses without knowing.
+#![allow(
+    unsafe_code,
+    reason = "a locked instruction as a fence, and words at any address"
+)]
 
+#[cfg(loom)]
+pub mod modelled;
+
+#[cfg(not(loom))]
 pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(loom)]
+pub use loom::sync::atomic::{Ordering, fence};
+#[cfg(loom)]
+pub use modelled::{AtomicU32, AtomicU64};
 
 /// The fence between a store to one's own word and the load of another's: `fence(SeqCst)`, but on x86-64 as a locked
 /// instruction. That orders stores before later loads as `mfence` does, which the compiler would take, and takes less time

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 const HOLD: SeatKind = SeatKind::Hold;
 const LAP: SeatKind = SeatKind::Lap;
@@ -97,15 +97,36 @@ fn write(producer: &mut Producer, ahead: u64, number: u64) {
     let rows = producer.stream_type().frames_per_block();
     let position = producer.published() + ahead;
     let (header, payload) = producer.slot(ahead);
-    *header = SlotHeader {
+    let made = SlotHeader {
         position,
         first_frame: number,
         user: mixed(number),
         valid: rows,
         ..SlotHeader::default()
     };
-    for (index, word) in payload.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        *word = mixed(number.wrapping_add(index as u64)).to_le_bytes();
+    put(header.as_mut_bytes(), |index| {
+        u64::from_ne_bytes(made.as_bytes().as_chunks::<8>().0[index])
+    });
+    put(payload, |index| mixed(number.wrapping_add(index as u64)));
+}
+
+/// Stores words: plainly, as stages do it.
+#[cfg(not(tsan))]
+fn put(bytes: &mut [u8], value: impl Fn(usize) -> u64) {
+    for (index, word) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        *word = value(index).to_le_bytes();
+    }
+}
+
+/// For ThreadSanitizer, to which a plain store under the load of a lap reader is the race that it is in the language.
+#[cfg(tsan)]
+#[allow(unsafe_code, reason = "atomic stores to words of a slot")]
+fn put(bytes: &mut [u8], value: impl Fn(usize) -> u64) {
+    use std::sync::atomic::AtomicU64;
+    for (index, word) in bytes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        // SAFETY: slots and payloads are 64-aligned, and the reference is this thread's own.
+        let word = unsafe { AtomicU64::from_ptr(word.as_mut_ptr().cast()) };
+        word.store(value(index), Ordering::Relaxed);
     }
 }
 
@@ -364,78 +385,6 @@ fn a_segment_cut_short_is_refused() {
     assert!(refusal(opened(&file)).contains("truncated"));
     file.set_len(64).unwrap();
     assert!(refusal(opened(&file)).contains("shorter than a header"));
-}
-
-#[test]
-fn a_flipped_byte_anywhere_in_the_fixed_region_is_refused() {
-    let file = ring(4, &frames(8), &[HOLD, LAP]);
-    let fixed = geometry(&file).producer_at;
-    for at in 0..fixed {
-        // The lower half of the version word is the minor, which may differ.
-        if (8..12).contains(&at) {
-            continue;
-        }
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).unwrap();
-        file.write_all_at(&[byte[0] ^ 0xff], at).unwrap();
-        let text = refusal(opened(&file));
-        assert!(text.starts_with("raw: "), "byte {at}: {text}");
-        file.write_all_at(&byte, at).unwrap();
-    }
-    assert!(opened(&file).is_ok());
-}
-
-/// Attaches everything that can be attached and passes blocks on; whatever is refused on the way is fine.
-fn use_it(file: &File, stream_type: &StreamType) -> Result<(), ShmError> {
-    let segment = opened(file)?;
-    let mut producer = Producer::attach(&segment, stream_type, PRODUCER)?;
-    let hold = HoldSeat::attach(&segment, 0, stream_type, READER);
-    let observer = Observer::attach(&segment)?;
-    let mut buffer = vec![0; stream_type.block_bytes()];
-    for number in 0..6 {
-        if producer.room(1) > 0 {
-            push(&mut producer, number);
-        }
-        observer.copy(number, &mut buffer);
-    }
-    let mut hold = hold?;
-    for _ in 0..6 {
-        if let Some(peeked) = hold.peek(0) {
-            assert!(peeked.payload.len() <= stream_type.block_bytes());
-            hold.release(1);
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn damage_under_a_checksum_that_fits_is_refused_or_harmless() {
-    let stream_type = frames(8);
-    let clean = ring(4, &stream_type, &[HOLD, LAP]);
-    let mut image = vec![0; clean.metadata().unwrap().len() as usize];
-    clean.read_exact_at(&mut image, 0).unwrap();
-    let fixed = geometry(&clean).producer_at as usize;
-    let (mut refused, mut harmless) = (0, 0);
-    // Everything that carries a meaning: header, geometry, type, seat table.
-    for at in 0..abi::SEAT_TABLE_AT + 2 * 64 {
-        for bits in [0x01, 0x10, 0x80, 0xff] {
-            let mut damaged = image.clone();
-            damaged[at] ^= bits;
-            if !(28..32).contains(&at) {
-                let crc = crc32c::crc32c(&damaged[32..fixed]);
-                damaged[28..32].copy_from_slice(&crc.to_le_bytes());
-            }
-            clean.write_all_at(&damaged, 0).unwrap();
-            match use_it(&clean, &stream_type) {
-                Ok(()) => harmless += 1,
-                Err(error) => {
-                    refused += 1;
-                    assert!(error.to_string().starts_with("raw: "), "{error}");
-                }
-            }
-        }
-    }
-    assert!(refused > 1000, "{refused} refused, {harmless} harmless");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::expect_type;
 use super::geometry::{self, SlotLayout};
 use super::producer::claim_role;
+use super::trap::{Point, trap};
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
 use crate::shm::{Access, Mapping, Segment, ShmError, Words, copy_relaxed};
@@ -75,12 +76,14 @@ impl HoldSeat {
             Access::ReadOnly,
         )?;
         let words: Words<SeatWords> = own.words(0);
+        trap(Point::Attach);
         claim_role(
             segment.name(),
             &format!("seat {index}"),
             &words.owner,
             owner,
         )?;
+        trap(Point::Attached);
         let position = words.position.load(Ordering::Acquire);
         let producer: Words<ProducerWords> = producer.words(0);
         let mut seat = HoldSeat {
@@ -164,10 +167,13 @@ impl HoldSeat {
         if ahead >= self.published.saturating_sub(self.position) {
             return None;
         }
+        trap(Point::Peek);
         let position = self.position + ahead;
         let at = (position & self.layout.mask) as usize * self.layout.stride;
         // SAFETY: `at` is inside the mapped slots region (I3); the producer cannot overwrite this slot before it is released (I5).
         let base = unsafe { self.slots.as_ptr().add(at) };
+        #[cfg(loom)]
+        crate::sync::modelled::read_in_place(base, self.layout.stride);
         copy_relaxed(base, header.as_mut_bytes());
         let damaged = header.position != position || header.valid > self.layout.rows;
         if damaged {
@@ -185,8 +191,15 @@ impl HoldSeat {
     /// Gives `count` blocks back to the producer.
     #[inline]
     pub fn release(&mut self, count: u64) {
+        #[cfg(loom)]
+        for ahead in 0..count {
+            // Whoever releases a block may have read it until now.
+            self.at(ahead);
+        }
+        trap(Point::Release);
         self.position += count.min(self.published.saturating_sub(self.position));
         self.words.position.store(self.position, Ordering::Release); // [R]
+        trap(Point::Released);
     }
 
     /// Wakes the producer if it sleeps for room. After everything else of an activation.
@@ -214,6 +227,7 @@ impl HoldSeat {
         let seen = self.bells.data.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
         store_load_fence(); // [W]
+        trap(Point::Wait);
         self.refresh();
         if self.published.saturating_sub(self.position) <= beyond && self.end().is_none() {
             super::sleep_on(&self.bells.data, seen, timeout);

@@ -12,6 +12,7 @@ mod geometry;
 mod hold;
 mod lap;
 mod producer;
+pub mod trap;
 mod type_block;
 
 pub use credit::room_behind;

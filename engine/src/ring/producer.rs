@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "hands out slots of mapped memory")]
 
 use super::geometry::{self, SlotLayout};
+use super::trap::{Point, trap};
 use super::{expect_type, room_behind};
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
@@ -52,7 +53,17 @@ impl Producer {
             Access::ReadWrite,
         )?;
         let words: Words<ProducerWords> = producer.words(0);
+        let published = words.published.load(Ordering::Relaxed);
+        // No ring lives long enough to come here; from such a number the next positions would wrap.
+        if published > abi::OPEN / 2 {
+            return Err(ShmError::refused(
+                segment.name(),
+                format!("says it has published {published} blocks: damaged"),
+            ));
+        }
+        trap(Point::Attach);
         claim_role(segment.name(), "producer", &words.owner, owner)?;
+        trap(Point::Attached);
         let published = words.published.load(Ordering::Acquire);
         let seat_words = |index: usize| seats.words::<SeatWords>(index * abi::PAGE);
         Ok(Producer {
@@ -145,6 +156,8 @@ impl Producer {
     /// Since [`Producer::room`] last said that there are more than `ahead` and `n` slots, no more than `n` were published.
     #[inline]
     pub unsafe fn slot_granted(&mut self, ahead: u64) -> (&mut SlotHeader, &mut [u8]) {
+        #[cfg(loom)]
+        self.tell_model();
         let position = self.published + ahead;
         self.claim(position);
         let at = (position & self.layout.mask) as usize * self.layout.stride;
@@ -169,11 +182,15 @@ impl Producer {
         if count == 0 {
             return;
         }
+        #[cfg(loom)]
+        self.tell_model();
+        trap(Point::Commit);
         self.published += count;
         self.claimed = self.published;
         self.words
             .published
             .store(self.published, Ordering::Release); // [P]
+        trap(Point::Committed);
     }
 
     /// True if every open `hold` seat has released all there is: nobody is reading now.
@@ -209,6 +226,18 @@ impl Producer {
                     .write_volatile(0)
             };
         }
+        #[cfg(loom)]
+        self.tell_model();
+    }
+
+    /// What was written in place into slots that are claimed and not yet published, for loom, which cannot see it.
+    #[cfg(loom)]
+    fn tell_model(&self) {
+        for position in self.published..self.claimed {
+            let at = (position & self.layout.mask) as usize * self.layout.stride;
+            let slot = self.slots.as_ptr().wrapping_add(at);
+            crate::sync::modelled::written(slot, self.layout.stride);
+        }
     }
 
     /// \[L\] Before the first byte for `position` is written, `published` must have been seen to be at least `position`'s own
@@ -218,6 +247,7 @@ impl Producer {
         if position >= self.claimed {
             fence(Ordering::Release); // [L]
             self.claimed = position + 1;
+            trap(Point::Claim);
         }
     }
 
@@ -248,6 +278,7 @@ impl Producer {
         let seen = self.bells.room.load(Ordering::Relaxed);
         self.words.waiting.store(1, Ordering::Relaxed);
         store_load_fence(); // [W]
+        trap(Point::Wait);
         if self.room(wanted) < wanted {
             super::sleep_on(&self.bells.room, seen, timeout);
         }
@@ -262,6 +293,7 @@ impl Producer {
         }
         self.words.end_reason.store(reason, Ordering::Relaxed);
         self.words.end_lost.store(lost, Ordering::Relaxed);
+        trap(Point::End);
         self.words.end.store(self.published, Ordering::Release); // [E]
     }
 

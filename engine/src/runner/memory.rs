@@ -114,8 +114,8 @@ pub struct StageMemory {
     banks_map: Mapping,
     bank_stride: usize,
     append_map: Option<Mapping>,
-    /// Two copies, of `params_bytes` each.
-    params_map: Mapping,
+    /// Two copies, of `params_bytes` each; the stage's own.
+    params_map: Option<Mapping>,
     params_bytes: usize,
 }
 
@@ -150,18 +150,19 @@ impl StageMemory {
     pub fn attach(segment: &Segment, access: Access) -> Result<Self, ShmError> {
         let refuse = || ShmError::refused(segment.name(), "its stage geometry is damaged");
         let g: StageGeometry = read_at(segment.fixed(), STAGE_GEOMETRY_AT).ok_or_else(refuse)?;
-        if (g.bank_stride as usize) < size_of::<Bank>() + g.state_bytes as usize {
+        let inside = |end: Option<u64>| end.is_some_and(|end| end <= segment.bytes() as u64);
+        let banks = g.bank_stride.checked_mul(2);
+        let sound = g.bank_stride.is_multiple_of(PAGE as u64)
+            && g.bank_stride.checked_sub(size_of::<Bank>() as u64) >= Some(g.state_bytes)
+            && inside(banks.and_then(|bytes| bytes.checked_add(g.banks_at)))
+            && inside(g.append_at.checked_add(g.append_bytes));
+        if !sound {
             return Err(refuse());
         }
         let words = segment.map(g.words_at as usize, PAGE, access)?;
         let orders = segment.map(g.orders_at as usize, PAGE, Access::ReadOnly)?;
         let stride = g.bank_stride as usize;
         let params_bytes = g.params_bytes as usize;
-        let params_map = segment.map(
-            g.params_at as usize,
-            params_bytes.saturating_mul(2),
-            Access::ReadOnly,
-        )?;
         if access == Access::ReadOnly {
             // Whoever watches (the timer) has no use for the state, and would lock all of it in memory.
             let bank = |index| segment.map(g.banks_at as usize + index * stride, PAGE, access);
@@ -177,10 +178,15 @@ impl StageMemory {
                 banks_map,
                 bank_stride: stride,
                 append_map: None,
-                params_map,
+                params_map: None,
                 params_bytes,
             });
         }
+        let params_map = segment.map(
+            g.params_at as usize,
+            params_bytes.saturating_mul(2),
+            Access::ReadOnly,
+        )?;
         let banks_map = segment.map(g.banks_at as usize, 2 * stride, access)?;
         let append_map = match g.append_bytes as usize {
             0 => None,
@@ -197,7 +203,7 @@ impl StageMemory {
             banks_map,
             bank_stride: stride,
             append_map,
-            params_map,
+            params_map: Some(params_map),
             params_bytes,
         })
     }
@@ -207,14 +213,13 @@ impl StageMemory {
     /// # Errors
     /// If they are no JSON: the launcher wrote them, so the segment is damaged.
     pub fn params(&self) -> Result<(u64, Value), String> {
+        let Some(map) = &self.params_map else {
+            return Err("whoever only watches has no parameters".to_owned());
+        };
         let epoch = self.orders.epoch.load(Ordering::Acquire);
         let mut text = vec![0; self.params_bytes];
         // SAFETY: both copies lie in the mapping (checked when it was made).
-        let from = unsafe {
-            self.params_map
-                .as_ptr()
-                .add((epoch & 1) as usize * self.params_bytes)
-        };
+        let from = unsafe { map.as_ptr().add((epoch & 1) as usize * self.params_bytes) };
         shm::copy_relaxed(from, &mut text);
         let length = text.iter().position(|b| *b == 0).unwrap_or(text.len());
         serde_json::from_slice(&text[..length])
@@ -235,7 +240,9 @@ impl StageMemory {
     /// Makes the next bank current.
     pub fn flip(&self) {
         let flip = self.words.flip.load(Ordering::Relaxed);
-        self.words.flip.store(flip + 1, Ordering::Release); // [F]
+        self.words
+            .flip
+            .store(flip.wrapping_add(1), Ordering::Release); // [F]
     }
 
     /// Copies the current state into the next bank: what a turn does to it there becomes current with the flip.

@@ -95,6 +95,12 @@ impl TelemetryWriter {
         let collector = segment.map(2 * PAGE, PAGE, Access::ReadOnly)?.words(0);
         let map = segment.map(TELEMETRY_SLOTS_AT, slots as usize * 128, Access::ReadWrite)?;
         let count = words.published.load(Ordering::Acquire);
+        if count > crate::abi::OPEN / 2 {
+            return Err(ShmError::refused(
+                segment.name(),
+                format!("says it has {count} records: damaged"),
+            ));
+        }
         Ok(TelemetryWriter {
             words,
             collector,
@@ -172,7 +178,7 @@ impl TelemetryReader {
                 self.collector.taken.store(self.taken, Ordering::Release);
                 return None;
             }
-            let oldest = (published + 1).saturating_sub(self.mask + 1);
+            let oldest = published.saturating_sub(self.mask);
             if self.taken < oldest {
                 self.missing += oldest - self.taken;
                 self.taken = oldest;
