@@ -3,9 +3,13 @@
 mod bench;
 mod demo;
 mod graph;
+mod hz;
+mod interrupt;
 mod list;
+mod ring;
 mod run;
 mod session;
+mod tap;
 
 use crate::cli::Command;
 use std::process::ExitCode;
@@ -20,6 +24,9 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Schema(args) => graph::schema(&args),
         Command::List(args) => list::list(&args),
         Command::Status(args) => session::status(&args),
+        Command::Tap(args) => tap::tap(&args),
+        Command::Hz(args) => hz::hz(&args),
+        Command::Ring(args) => ring::ring(&args),
         Command::Gc => session::gc(),
         Command::Bench(args) => bench::bench(&args),
         Command::BenchEnd => bench::end(),

@@ -7,6 +7,7 @@ mod demo;
 mod finished;
 mod loop_graph;
 mod modules;
+mod observers;
 mod place;
 mod prove;
 mod recordings;
