@@ -1,8 +1,8 @@
 //! `tap`, `hz` and `ring` beside a running session, and after it was killed.
 
-use crate::finished::Report;
+use crate::finished::{Finished, Report};
 use crate::loop_graph::LOOP;
-use crate::place::{Place, Running, wait_until};
+use crate::place::{Place, Running, signal, wait_until};
 use crate::turns::{alone, shared};
 use serde_json::Value;
 use std::path::Path;
@@ -14,7 +14,11 @@ const CHANNELS: u64 = 8;
 
 /// The endless loop, slow enough to leave the CPUs to its observers, seen to run.
 fn running(place: &Place) -> Running {
-    place.write("loop.toml", LOOP);
+    running_graph(place, LOOP)
+}
+
+fn running_graph(place: &Place, graph: &str) -> Running {
+    place.write("loop.toml", graph);
     let run = place.start(place.session_command(&[
         "run",
         "loop.toml",
@@ -37,8 +41,18 @@ fn running(place: &Place) -> Running {
 
 /// Ends the session, whose accounts must hold as if nobody had looked.
 fn expect_undisturbed(place: &Place, run: Running) {
+    expect_undisturbed_by(place, run, None);
+}
+
+/// The same, with somebody still looking, who must end with the session.
+fn expect_undisturbed_by(
+    place: &Place,
+    run: Running,
+    observer: impl Into<Option<Running>>,
+) -> Option<Finished> {
     run.signal("INT");
     run.wait(15).expect(0);
+    let observer = observer.into().map(|o| o.wait(15).expect(0));
     place.expect_nothing_left();
     let report = Report::read(&place.report());
     assert_eq!(report.0["verdict"], "passed");
@@ -47,6 +61,7 @@ fn expect_undisturbed(place: &Place, run: Running) {
         assert_eq!(edge["lapped"], 0, "{edge}");
         assert_eq!(edge["left"], 0, "{edge}");
     }
+    observer
 }
 
 /// What `ring --json` says.
@@ -77,6 +92,10 @@ fn npy(path: &Path) -> (String, Vec<u8>) {
     assert!((10 + length).is_multiple_of(64));
     let head = String::from_utf8(file[10..10 + length].to_vec()).unwrap();
     (head.trim_end().to_owned(), file[10 + length..].to_vec())
+}
+
+fn holds_more_than(path: &Path, bytes: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.len() > bytes)
 }
 
 /// Shape and dtype as NumPy itself reads them; `None` if there is no NumPy here.
@@ -190,7 +209,7 @@ fn frames_and_records_are_kept_as_numpy_files_also_when_interrupted() {
     let tap = place.start(place.command(&["tap", "commands", "--npy", "commands.npy"]));
     let part = place.path().join("commands.npy.part");
     wait_until("some commands are in the file", 20, || {
-        part.exists() && npy(&part).1.len() >= 72
+        holds_more_than(&part, 1024)
     });
     tap.signal("INT");
     let ended = tap.wait(5).expect(0);
@@ -251,9 +270,7 @@ fn a_tap_that_stands_still_holds_nothing_back_and_counts_what_it_missed() {
                 .iter()
                 .any(|b| number(b, "missed_blocks") > 20)
     });
-    expect_undisturbed(&place, run);
-    // It has ended with the stream.
-    let ended = tap.wait(10).expect(0);
+    let ended = expect_undisturbed_by(&place, run, tap).unwrap();
     let blocks = lines(&ended.stdout);
     let missed: u64 = blocks.iter().map(|b| number(b, "missed_blocks")).sum();
     let (first, last) = (&blocks[0], &blocks[blocks.len() - 1]);
@@ -331,6 +348,88 @@ fn hz_and_ring_tell_the_rates_the_seats_and_their_owners() {
         )),
         "{text}"
     );
+
+    // Both look again every second: one until Ctrl-C, one until the session is over.
+    let watch = place.start(place.command(&["ring", "raw", "--watch", "--json"]));
+    let hz = place.start(place.command(&["hz", "raw", "--json"]));
+    wait_until("both have looked twice", 20, || {
+        watch.stdout().lines().count() > 1 && hz.stdout().lines().count() > 1
+    });
+    watch.signal("INT");
+    let looks = lines(&watch.wait(5).expect(0).stdout);
+    assert!(
+        number(&looks[0]["rings"][0], "published") < number(&looks[1]["rings"][0], "published")
+    );
+    expect_undisturbed_by(&place, run, hz);
+}
+
+#[test]
+fn a_stage_that_was_started_again_shows_its_generation_and_a_tap_goes_on_behind_it() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running_graph(
+        &place,
+        &LOOP.replace("[defaults]", "[defaults]\non_death = \"restart\""),
+    );
+    let tap = place.start(place.command(&["tap", "filtered", "--json", "--channels", "1"]));
+    wait_until("a block is shown", 10, || tap.stdout().contains('\n'));
+    let seat = || rings(&place, &["raw"])["rings"][0]["seats"][0].clone();
+    let before = seat();
+    signal(number(&before["owner"], "pid") as u32, "KILL");
+    wait_until("its successor reads", 10, || {
+        let now = seat();
+        now["owner"]["generation"] == 2
+            && now["owner"]["alive"] == true
+            && number(&now, "position") > number(&before, "position")
+    });
+    let producer = rings(&place, &["filtered"])["rings"][0]["producer"].clone();
+    assert_eq!(producer["owner"]["generation"], 2, "{producer}");
+    let shown = tap.stdout().lines().count();
+    wait_until("the tap goes on", 10, || {
+        tap.stdout().lines().count() > shown + 5
+    });
+    run.signal("INT");
+    run.wait(15).expect(0);
+    let ended = tap.wait(10).expect(0);
+    place.expect_nothing_left();
+    let positions: Vec<u64> = lines(&ended.stdout)
+        .iter()
+        .map(|block| number(block, "position") - number(block, "missed_blocks"))
+        .collect();
+    let mut sorted = positions.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(positions, sorted, "a block came twice or out of order");
+}
+
+#[test]
+fn a_tap_that_was_killed_leaves_a_file_that_counts_what_is_in_it() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let tap = place.start(place.command(&["tap", "raw", "--npy", "raw.npy"]));
+    let part = place.path().join("raw.npy.part");
+    let row_bytes = CHANNELS as usize * 4;
+    wait_until("frames are in the file", 20, || {
+        holds_more_than(&part, 1024)
+    });
+    tap.signal("KILL");
+    assert_eq!(tap.wait(5).code, None);
+    let (head, data) = npy(&part);
+    let rows: usize = head
+        .split_once("'shape': (")
+        .and_then(|(_, shape)| shape.split_once(','))
+        .and_then(|(rows, _)| rows.parse().ok())
+        .unwrap_or_else(|| panic!("{head}"));
+    assert!(
+        rows * row_bytes <= data.len(),
+        "{head}: {} bytes",
+        data.len()
+    );
+    if let Some(said) = numpy_says(&part) {
+        assert_eq!(said, format!("({rows}, 8) int32\n"));
+    }
+    assert!(!place.path().join("raw.npy").exists());
     expect_undisturbed(&place, run);
 }
 
