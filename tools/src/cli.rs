@@ -38,6 +38,24 @@ pub enum Command {
     Off(OffArgs),
     /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
     Restart(RestartArgs),
+    /// Prints the blocks of a running stream, or keeps them in a NumPy file; never holds the session back
+    ///
+    /// Looks on as an observer: what the stream overwrites before it was copied is counted, named in the output, and told on
+    /// stderr at the end. Ends with the stream, after -n or --frames, or at Ctrl-C. Begins with the newest block; of a stream
+    /// that has ended, with the oldest that is left.
+    Tap(TapArgs),
+    /// Shows rates, losses and jitter of running streams, once per second
+    ///
+    /// Per stream: blocks and frames per second beside what its type promises; the median, 99th percentile and longest of the
+    /// intervals from commit to commit; frames lost; blocks whose headers were overwritten before they could be looked at
+    /// (missed). In an unpaced run commits are in logical time. Ends with the streams, or at Ctrl-C.
+    Hz(HzArgs),
+    /// Shows the rings of a session: seats, owners, positions, who is behind; also of one whose launcher was killed
+    ///
+    /// Per ring: slots, bytes, full-ring policy, published blocks, end and its reason, producer; per seat: kind, reader, owner
+    /// and whether it lives, generation, next position, blocks not yet released and for how many ms the oldest of them has
+    /// waited, and the reader's account.
+    Ring(RingArgs),
     /// Removes what killed sessions have left in shared memory
     Gc,
     /// Measures latencies of this host and of the engine on it, in the manner of `rtla timerlat hist`
@@ -264,6 +282,68 @@ pub struct StatusArgs {
     #[arg(long, requires = "session")]
     pub watch: bool,
     /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TapArgs {
+    /// Stream, by its name in the graph
+    pub stream: String,
+    /// Session. Default: the only one that runs
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// End after so many blocks
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub blocks: Option<u64>,
+    /// End after so many frames (records, bytes) were shown
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub frames: Option<u64>,
+    /// Show every N-th frame (record, byte) only, counted in the stream
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub every: u64,
+    /// Channels to show, e.g. `A1,B2`: labels, or where no label is so called, numbers from 0. Default: all, of which text
+    /// shows the first six
+    #[arg(long, value_name = "CHANNEL,...", value_delimiter = ',')]
+    pub channels: Vec<String>,
+    /// Show the newest block whenever it looks, and pass over those between
+    #[arg(long)]
+    pub newest: bool,
+    /// One JSON line per block: header, `missed_blocks` before it, and `frames`, `records` or `bytes` (hexadecimal)
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing, and write a NumPy file: frames as an array (frames, channels, ...), records as a structured array.
+    /// Until it is whole it is called FILE.part
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub npy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct HzArgs {
+    /// Streams. Default: all of the session
+    pub streams: Vec<String>,
+    /// Session. Default: the only one that runs
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// One second only
+    #[arg(long)]
+    pub once: bool,
+    /// One JSON line per second
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RingArgs {
+    /// Streams. Default: all of the session
+    pub streams: Vec<String>,
+    /// Session. Default: the only one that runs; if none does, the only one that a killed launcher has left
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// Look again every second, until the session is over or Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// JSON, one line per look
     #[arg(long)]
     pub json: bool,
 }

@@ -4,8 +4,10 @@ mod catalogue;
 mod cli;
 mod command;
 mod known_recordings;
+mod look;
 mod output;
 mod screen;
+mod show;
 mod watch;
 
 use clap::Parser;

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What a session file holds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -60,6 +61,11 @@ fn start_time(pid: u32) -> Option<u64> {
         .flatten()
 }
 
+/// Whoever looks at sessions holds each file's lock for less than this.
+const LOOK: Duration = Duration::from_millis(5);
+/// So often a name is tried that only somebody looking may hold.
+const LOOKS: u32 = 40;
+
 /// A session file this process holds locked. Dropped, it is removed with everything beside it.
 pub struct SessionLock {
     file: File,
@@ -80,21 +86,36 @@ impl SessionLock {
             path: path.clone(),
             why: e.to_string(),
         };
-        let mut file = open(&path).map_err(refused)?;
-        let locked = os::try_lock(&file);
+        let file = open(&path).map_err(refused)?;
+        let mut locked = os::try_lock(&file);
+        for _ in 0..LOOKS {
+            let launcher_lives = || {
+                let record = read(&file);
+                record
+                    .processes
+                    .first()
+                    .is_some_and(ProcessRecord::is_alive)
+            };
+            if locked || launcher_lives() {
+                break;
+            }
+            // Somebody looks whether the session is running, and lets go at once.
+            std::thread::sleep(LOOK);
+            locked = os::try_lock(&file);
+        }
         if locked && !is_still_at(&file, &path) {
             // A `gc` removed it between our open and our lock: nobody would find the session by this file.
             return Self::take(session);
         }
         if !locked {
-            let record = read(&mut file);
+            let record = read(&file);
             let pid = record.processes.first().map_or(0, |p| p.pid);
             return Err(LaunchError::Running {
                 session: session.to_owned(),
                 pid,
             });
         }
-        let record = read(&mut file);
+        let record = read(&file);
         if let Some(alive) = record.processes.iter().find(|p| p.is_alive()) {
             return Err(LaunchError::Orphans {
                 session: session.to_owned(),
@@ -158,7 +179,7 @@ fn open(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-fn read(file: &mut File) -> SessionRecord {
+fn read(mut file: &File) -> SessionRecord {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
     read.ok()
@@ -182,11 +203,11 @@ pub struct Found {
 pub fn sessions() -> Result<Vec<Found>, LaunchError> {
     let mut found = Vec::new();
     for (path, name) in session_files()? {
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else {
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
             continue;
         };
         let running = !os::try_lock(&file);
-        let mut record = read(&mut file);
+        let mut record = read(&file);
         record.session = name;
         found.push(Found { record, running });
     }
@@ -215,15 +236,10 @@ fn session_files() -> Result<Vec<(PathBuf, String)>, LaunchError> {
 pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
     let mut removed = Vec::new();
     for (path, session) in session_files()? {
-        let Ok(mut file) = OpenOptions::new().read(true).write(true).open(&path) else {
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
             continue;
         };
-        if !os::try_lock(&file)
-            || read(&mut file)
-                .processes
-                .iter()
-                .any(ProcessRecord::is_alive)
-        {
+        if !os::try_lock(&file) || read(&file).processes.iter().any(ProcessRecord::is_alive) {
             continue;
         }
         let segments = remove_segments(&session);

@@ -14,12 +14,14 @@ mod lap;
 mod producer;
 pub mod trap;
 mod type_block;
+mod view;
 
 pub use credit::room_behind;
 pub use geometry::{RingSpec, SeatSpec, SlotLayout};
 pub use hold::{HoldSeat, Peeked};
 pub use lap::{LapSeat, Observer};
 pub use producer::Producer;
+pub use view::{End, Owner, RingView, SeatNow};
 
 use crate::shm::{Segment, ShmError};
 use crate::sync::AtomicU32;

@@ -1,10 +1,10 @@
 //! `stop`, `off`, `restart`, and a session's status in detail: through its control socket.
 
 use crate::cli::{OffArgs, RestartArgs, StopArgs};
+use crate::look::session;
 use crate::output::sayln;
 use anyhow::{Context, bail};
 use ephapse_engine::control::{Command, Request, ask};
-use ephapse_engine::launch::sessions;
 use serde_json::Value;
 use std::io::Read;
 use std::process::ExitCode;
@@ -59,20 +59,16 @@ fn say(json: bool, answer: &Value, text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The session of that name; without one, the only one that runs.
+/// The running session of that name; without one, the only one that runs.
 pub fn the_session(name: Option<&str>) -> anyhow::Result<String> {
-    let running: Vec<String> = sessions()?
-        .into_iter()
-        .filter(|found| found.running)
-        .map(|found| found.record.session)
-        .collect();
-    match (name, running.as_slice()) {
-        (Some(name), _) if running.iter().any(|r| r == name) => Ok(name.to_owned()),
-        (_, []) => bail!("no session runs: start one with `ephapse run GRAPH`"),
-        (Some(name), _) => bail!("no session `{name}` runs: there is {}", running.join(", ")),
-        (None, [only]) => Ok(only.clone()),
-        (None, _) => bail!("several sessions run, name one: {}", running.join(", ")),
+    let session = session::choose(name)?;
+    if !session.has_launcher() {
+        bail!(
+            "session `{}` no longer runs, its launcher is gone: `ephapse gc` removes what it left",
+            session.name()
+        );
     }
+    Ok(session.name().to_owned())
 }
 
 fn command(session: &str, command: Command) -> anyhow::Result<Value> {

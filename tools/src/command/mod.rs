@@ -4,9 +4,13 @@ mod bench;
 mod control;
 mod demo;
 mod graph;
+mod hz;
+mod interrupt;
 mod list;
+mod ring;
 mod run;
 mod session;
+mod tap;
 
 use crate::cli::Command;
 use std::process::ExitCode;
@@ -24,6 +28,9 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
         Command::Restart(args) => control::restart(&args),
+        Command::Tap(args) => tap::tap(&args),
+        Command::Hz(args) => hz::hz(&args),
+        Command::Ring(args) => ring::ring(&args),
         Command::Gc => session::gc(),
         Command::Bench(args) => bench::bench(&args),
         Command::BenchEnd => bench::end(),

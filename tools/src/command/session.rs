@@ -2,37 +2,12 @@
 
 use super::control;
 use crate::cli::StatusArgs;
+use crate::look::session::state_of;
 use crate::output::sayln;
-use ephapse_engine::abi::{PAGE, SessionWords, TimerWords, segment, session_state};
-use ephapse_engine::launch::{Found, collect_garbage, read_events, segment_name, sessions};
-use ephapse_engine::shm::{Access, Segment};
-use ephapse_engine::sync::Ordering;
+use ephapse_engine::launch::{Found, collect_garbage, read_events, sessions};
 use serde_json::Value;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// State and newest tick of a session, from its segment.
-fn state_of(session: &str) -> Option<(&'static str, u64)> {
-    let segment = Segment::open(
-        &segment_name(session, "session"),
-        segment::SESSION,
-        Access::ReadOnly,
-    )
-    .ok()?;
-    let words = segment
-        .map(PAGE, PAGE, Access::ReadOnly)
-        .ok()?
-        .words::<SessionWords>(0);
-    let timer = segment
-        .map(2 * PAGE, PAGE, Access::ReadOnly)
-        .ok()?
-        .words::<TimerWords>(0);
-    let state = words.state.load(Ordering::Acquire) as usize;
-    Some((
-        session_state::NAMES.get(state).copied()?,
-        timer.tick.load(Ordering::Acquire),
-    ))
-}
 
 fn alive(found: &Found) -> usize {
     found

@@ -9,6 +9,7 @@ mod edges;
 mod finished;
 mod loop_graph;
 mod modules;
+mod observers;
 mod place;
 mod prove;
 mod recordings;

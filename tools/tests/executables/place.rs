@@ -175,6 +175,11 @@ impl Running {
         Path::new(&format!("/proc/{}/exe", self.pid())).exists()
     }
 
+    /// What it has written so far.
+    pub fn stdout(&self) -> String {
+        text(&self.stdout)
+    }
+
     /// Sends a signal to it alone.
     pub fn signal(&self, name: &str) {
         signal(self.pid(), name);

@@ -1,0 +1,51 @@
+//! How blocks, rings and rates are written for people, scripts and NumPy. Knows no session: everything is given.
+
+mod block_json;
+mod block_text;
+mod elements;
+mod npy;
+mod rate_table;
+mod ring_table;
+mod selection;
+
+pub use block_json::JsonLines;
+pub use block_text::Text;
+pub use npy::NpyFile;
+pub use rate_table::rate_table;
+pub use ring_table::ring_table;
+pub use selection::{Columns, Rows};
+
+use ephapse_engine::abi::SlotHeader;
+
+/// A block about to be shown.
+pub struct Shown<'a> {
+    /// Its header.
+    pub header: &'a SlotHeader,
+    /// Its valid rows.
+    pub payload: &'a [u8],
+    /// The rows to be shown, by number in the block.
+    pub rows: &'a [usize],
+    /// Blocks missed since the one before.
+    pub missed: u64,
+}
+
+/// Where shown blocks go.
+pub trait Sink {
+    /// Takes a block.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn block(&mut self, shown: &Shown<'_>) -> anyhow::Result<()>;
+
+    /// Nothing more is there at the moment: what was taken becomes visible.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn settle(&mut self) -> anyhow::Result<()>;
+
+    /// Nothing more will come. Says what was made, if it is not the output itself.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn finish(&mut self) -> anyhow::Result<Option<String>>;
+}
