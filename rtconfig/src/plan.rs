@@ -81,6 +81,9 @@ pub struct StagePlan {
     pub overrun: Overrun,
     /// What to do when the process dies.
     pub on_death: OnDeath,
+    /// A second process is kept prepared and parked, to take over when this one dies.
+    #[serde(default)]
+    pub spare: bool,
     /// Longest permitted run time per activation, ns; more is counted and exits 2.
     pub budget_ns: Option<u64>,
     /// Inputs in port order; behind them those that are [merged](StagePlan::merged_into) into one of them.

@@ -169,6 +169,8 @@ impl Run {
             fits_in(plan, options)?;
         }
         self.commands.wanted[index] = true;
+        // It was prepared from what the executable was before.
+        self.processes.list[index].spare = None;
         self.processes.list[index]
             .child
             .kill()

@@ -3,6 +3,7 @@
 use super::collect::{Collector, Watched};
 use super::events::Events;
 use super::session_file::{ProcessRecord, SessionLock, SessionRecord};
+use super::spare::Spare;
 use super::{LaunchError, Options, segment_name};
 use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
@@ -15,9 +16,8 @@ use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::{Described, Program, Role};
-use ephapse_rtconfig::modules::external;
 use ephapse_rtconfig::plan::{Full, Pace, Plan, StagePlan, WaitKind};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,7 +34,8 @@ pub struct Process {
     /// Its segment, as the launcher sees it.
     pub memory: StageMemory,
     pub(super) child: Child,
-    pub(super) errors: PathBuf,
+    /// The stand-in, if it has one.
+    pub(super) spare: Option<Spare>,
     pub(super) exited: Option<String>,
     /// What it is started from, each time.
     pub(super) started_from: StartedFrom,
@@ -44,10 +45,15 @@ pub struct Process {
 
 /// What a process is started from.
 pub(super) struct StartedFrom {
-    pub command: Command,
+    /// Program and arguments.
+    pub words: Vec<String>,
+    /// Where it runs; `None`: where the launcher does.
+    pub folder: Option<PathBuf>,
     /// Its stage file, with the generation of the process that runs now.
     pub file: StageFile,
     pub path: PathBuf,
+    /// What it writes to stderr is added here.
+    pub errors: PathBuf,
 }
 
 /// The session's shared memory and processes.
@@ -64,7 +70,7 @@ pub struct Processes {
     pub(super) lock: SessionLock,
     /// Gone with the launcher, however it goes: whoever still runs sees it.
     _lifeline: OwnedFd,
-    lifeline_read: OwnedFd,
+    pub(super) lifeline_read: OwnedFd,
 }
 
 fn random_id() -> [u8; 16] {
@@ -219,6 +225,12 @@ impl Processes {
                 .iter()
                 .map(|p| ProcessRecord::of(&p.name, p.child.id())),
         );
+        let spares = self
+            .list
+            .iter()
+            .filter_map(|p| Some((p, p.spare.as_ref()?)));
+        processes
+            .extend(spares.map(|(p, s)| ProcessRecord::of(&format!("{}.spare", p.name), s.pid())));
         let record = SessionRecord {
             session: self.plan.session.clone(),
             processes,
@@ -267,6 +279,7 @@ impl Processes {
             telemetry_segment,
             generation: 1,
             lifeline_fd: self.lifeline_read.as_raw_fd(),
+            parked_fd: None,
             paced: self.plan.timer.is_some(),
             tick_ns: self.plan.tick_ns,
             duty,
@@ -274,19 +287,21 @@ impl Processes {
         let path = self.lock.folder().join(format!("{who}.json"));
         let errors = self.lock.folder().join(format!("{who}.stderr"));
         let _ = std::fs::remove_file(&errors);
-        let mut started_from = StartedFrom {
-            command: command_of(program, options),
+        let (words, folder) = executed(program, options);
+        let started_from = StartedFrom {
+            words,
+            folder,
             file,
             path,
+            errors,
         };
-        started_from.always(self.lifeline_read.as_raw_fd())?;
-        let child = started_from.spawn(who, &errors)?;
+        let child = started_from.spawn(who, &[self.lifeline_read.as_raw_fd()])?;
         self.list.push(Process {
             name: who.to_owned(),
             stage,
             memory,
             child,
-            errors,
+            spare: None,
             exited: None,
             started_from,
             segment: own,
@@ -340,78 +355,74 @@ impl Process {
         if !said.is_empty() {
             return said;
         }
-        let written = std::fs::read_to_string(&self.errors).unwrap_or_default();
+        let written = std::fs::read_to_string(&self.started_from.errors).unwrap_or_default();
         written.lines().last().unwrap_or_default().to_owned()
     }
 }
 
 /// What is executed, with which arguments, and where: our own programs run where the launcher does, somebody else's in its
 /// own folder.
-fn command_of(program: &Program, options: &Options<'_>) -> Command {
+fn executed(program: &Program, options: &Options<'_>) -> (Vec<String>, Option<PathBuf>) {
+    let word = |path: &Path| path.to_string_lossy().into_owned();
     match program {
-        Program::Lean => Command::new(&options.lean_program),
+        Program::Lean => (vec![word(&options.lean_program)], None),
         Program::Full => {
             let (program, arguments) = &options.full_program;
-            let mut command = Command::new(program);
-            command.args(arguments);
-            command
+            let mut words = vec![word(program)];
+            words.extend(arguments.iter().cloned());
+            (words, None)
         }
-        Program::External { command, folder } => external::command(command, folder),
+        Program::External { command, folder } => (command.clone(), Some(folder.clone())),
     }
 }
 
 impl StartedFrom {
-    /// What holds for each start.
-    fn always(&mut self, lifeline: i32) -> Result<(), LaunchError> {
-        // A stage that runs in a folder of its own must find it too.
-        let path = std::path::absolute(&self.path).map_err(|e| LaunchError::File {
-            path: self.path.clone(),
-            why: e.to_string(),
-        })?;
-        self.command
-            .env(STAGE_VARIABLE, path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        hook(&mut self.command, lifeline);
-        Ok(())
-    }
-
-    /// Writes the stage file and starts the process; what it writes to stderr is added to `errors`.
-    pub(super) fn spawn(&mut self, who: &str, errors: &Path) -> Result<Child, LaunchError> {
-        let refused = |why: String| LaunchError::File {
-            path: self.path.clone(),
+    /// Writes the stage file and starts the process, with these descriptors left open.
+    pub(super) fn spawn(&self, who: &str, kept: &[RawFd]) -> Result<Child, LaunchError> {
+        let refused = |path: &Path, why: String| LaunchError::File {
+            path: path.to_owned(),
             why,
         };
-        let text = serde_json::to_vec(&self.file).map_err(|e| refused(e.to_string()))?;
-        std::fs::write(&self.path, text).map_err(|e| refused(e.to_string()))?;
+        let text =
+            serde_json::to_vec(&self.file).map_err(|e| refused(&self.path, e.to_string()))?;
+        std::fs::write(&self.path, text).map_err(|e| refused(&self.path, e.to_string()))?;
+        // A stage that runs in a folder of its own must find it too.
+        let path =
+            std::path::absolute(&self.path).map_err(|e| refused(&self.path, e.to_string()))?;
         let stderr = std::fs::File::options()
             .create(true)
             .append(true)
-            .open(errors)
-            .map_err(|e| LaunchError::File {
-                path: errors.to_owned(),
-                why: e.to_string(),
-            })?;
-        self.command
-            .stderr(stderr)
-            .spawn()
-            .map_err(|source| LaunchError::Spawn {
-                who: who.to_owned(),
-                program: PathBuf::from(self.command.get_program()),
-                source,
-            })
+            .open(&self.errors)
+            .map_err(|e| refused(&self.errors, e.to_string()))?;
+        let mut words = self.words.iter();
+        let mut command = Command::new(words.next().map_or("", String::as_str));
+        command
+            .args(words)
+            .env(STAGE_VARIABLE, path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        hook(&mut command, kept.to_vec());
+        command.spawn().map_err(|source| LaunchError::Spawn {
+            who: who.to_owned(),
+            program: PathBuf::from(command.get_program()),
+            source,
+        })
     }
 }
 
 /// What happens between fork and exec: own process group, pacing signal blocked, lifeline kept, death with the launcher.
 #[allow(unsafe_code, reason = "pre_exec runs between fork and exec")]
-fn hook(command: &mut Command, lifeline: i32) {
-    // SAFETY: the closure makes only async-signal-safe system calls and touches no memory but its captured number.
+fn hook(command: &mut Command, kept: Vec<RawFd>) {
+    // SAFETY: the closure makes only async-signal-safe system calls and reads no memory but its captured numbers.
     unsafe {
         command.pre_exec(move || {
             os::own_process_group();
             os::block_pacing_signal();
-            os::keep_over_exec(lifeline);
+            kept.iter().for_each(|fd| os::keep_over_exec(*fd));
             Ok(())
         });
     }

@@ -7,6 +7,7 @@ use super::session_file::ProcessRecord;
 use crate::abi::{StageOrders, stage_state};
 use crate::os::PidFd;
 use crate::sync::Ordering;
+use std::os::fd::AsRawFd;
 
 /// A process that dies of itself and has died so often without finishing one activation in between is given up.
 const MOST_IN_VAIN: u32 = 5;
@@ -86,11 +87,18 @@ impl Processes {
         if let Some(position) = poison {
             orders.poison.store(position + 1, Ordering::Relaxed);
         }
-        process.child = process.started_from.spawn(&process.name, &process.errors)?;
+        let stand_in = process.spare.take().and_then(|spare| spare.go(generation));
+        process.child = match stand_in {
+            Some(child) => child,
+            None => {
+                let lifeline = self.lifeline_read.as_raw_fd();
+                process.started_from.spawn(&process.name, &[lifeline])?
+            }
+        };
         process.exited = None;
         let fd = PidFd::open(process.child.id()).map_err(|source| LaunchError::Spawn {
             who: process.name.clone(),
-            program: process.started_from.command.get_program().into(),
+            program: process.started_from.words[0].clone().into(),
             source,
         })?;
         self.note_start_time(index);

@@ -246,6 +246,7 @@ impl Run {
 
     fn go(mut self, options: &mut Options<'_>) -> Outcome {
         self.set_state(session_state::READY);
+        self.park_spares();
         self.start_ns = os::monotonic_ns() + START_AHEAD.as_nanos() as u64;
         self.started_realtime_ns = os::realtime_ns() + START_AHEAD.as_nanos() as u64;
         self.collector.start(self.start_ns);
@@ -266,6 +267,7 @@ impl Run {
             }
         });
         self.order_stop(&mut stop, 1);
+        self.processes.end_spares();
         self.set_state(session_state::DRAINING);
         let within = if self.processes.plan.timer.is_some() {
             DRAIN_WITHIN
@@ -297,6 +299,9 @@ impl Run {
             None => {}
         }
         self.answer_restarts();
+        if *stop == 0 {
+            self.park_spares();
+        }
         for index in 0..self.processes.list.len() {
             let words = self.processes.list[index].words();
             if words.asks_stop.load(Ordering::Acquire) != 0 && !self.asked[index] {
@@ -329,6 +334,16 @@ impl Run {
         self.tie(now_ns);
         let live = self.live(now_ns);
         (options.live)(&live);
+    }
+
+    /// A stand-in that cannot be parked is missed by nobody as long as nobody dies: an event, not a fault.
+    fn park_spares(&mut self) {
+        if let Err(error) = self.processes.park_spares() {
+            let tick = self.processes.tick();
+            self.processes
+                .events
+                .say(tick, "session", &error.to_string());
+        }
     }
 
     pub(super) fn order_stop(&mut self, stop: &mut u64, level: u64) {

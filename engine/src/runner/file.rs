@@ -23,6 +23,10 @@ pub struct StageFile {
     pub generation: u32,
     /// Read end of the lifeline pipe, open in the process.
     pub lifeline_fd: i32,
+    /// A stand-in's: read end of a pipe on which it learns, as a little-endian u32, with which generation it is to begin.
+    /// Until then it prepares itself and touches no shared memory.
+    #[serde(default)]
+    pub parked_fd: Option<i32>,
     /// False in an unpaced run: logical time, back-pressure everywhere.
     pub paced: bool,
     /// Tick length, ns.

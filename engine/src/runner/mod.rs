@@ -11,6 +11,7 @@ mod input;
 pub mod memory;
 mod output;
 mod pace;
+mod parked;
 mod placement;
 mod process;
 pub mod telemetry;

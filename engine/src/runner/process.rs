@@ -5,6 +5,7 @@ use super::input::InputPort;
 use super::memory::{SessionView, StageMemory};
 use super::output::OutputPort;
 use super::pace::Loop;
+use super::parked;
 use super::placement::{Wanted, place};
 use super::telemetry::TelemetryWriter;
 use super::turn::Turns;
@@ -136,6 +137,34 @@ pub fn run_stage<S: Stage>(file: &StageFile, duty: &StageDuty) -> Result<(), Pro
 /// # Errors
 /// Whatever kept it from starting; the same line is left in its segment for the launcher.
 pub fn run_prepared<P: Prepared>(
+    file: &StageFile,
+    duty: &StageDuty,
+    prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
+) -> Result<(), ProcessError> {
+    let Some(parked_fd) = file.parked_fd else {
+        return run_generation(file, duty, prepare);
+    };
+    let mut stage = prepare(duty)?;
+    let Some(generation) = parked::wait_for_generation(parked_fd, file.lifeline_fd) else {
+        return Ok(());
+    };
+    let file = StageFile {
+        generation,
+        ..file.clone()
+    };
+    run_generation(&file, duty, |newest| {
+        // Parameters may have changed while it was parked.
+        if newest.plan.params != duty.plan.params {
+            stage
+                .tune(&newest.plan.params)
+                .map_err(ProcessError::Stage)?;
+        }
+        Ok(stage)
+    })
+}
+
+/// One process of a stage, from attaching to its end.
+fn run_generation<P: Prepared>(
     file: &StageFile,
     duty: &StageDuty,
     prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,

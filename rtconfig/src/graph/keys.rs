@@ -105,6 +105,10 @@ macro_rules! with_engine_keys {
             /// What to do when the process dies: `restart`, `stop` the session (default), or `isolate` (end its streams, let the rest run).
             #[serde(default)]
             pub on_death: Option<OnDeath>,
+            /// With `on_death = "restart"`: keep a second process ready, prepared and parked, that takes over at once. For what
+            /// starts slowly (Python takes 100 ms, a built-in stage 3). Default false.
+            #[serde(default)]
+            pub spare: Option<bool>,
             /// Longest permitted run time of one activation in nanoseconds; more is counted and ends in exit code 2.
             #[serde(default)]
             pub budget_ns: Option<u64>,

@@ -26,6 +26,7 @@ pub struct Placed {
     pub burst: u32,
     pub overrun: Overrun,
     pub on_death: OnDeath,
+    pub spare: bool,
     pub budget_ns: Option<u64>,
 }
 
@@ -74,8 +75,16 @@ pub fn place(graph: &Graph, wiring: &Wiring<'_>, problems: &mut Vec<Problem>) ->
             }
         })
         .collect();
-    for stage in &wiring.stages {
+    for (stage, placed) in wiring.stages.iter().zip(&stages) {
         check_numbers(graph, stage, problems);
+        if placed.spare && placed.on_death != OnDeath::Restart {
+            problems.push(graph.stage_problem(
+                stage.name,
+                "spare",
+                "a parked stand-in takes over only where a dead stage is started again",
+                "say on_death = \"restart\", or leave `spare` out",
+            ));
+        }
     }
     if !unpaced {
         let limit = timer.as_ref().map_or(priority::TIMER, |t| t.priority);
@@ -182,6 +191,7 @@ fn unpaced_stage(graph: &Graph, stage: &Wired<'_>, pace: Pace) -> Placed {
         burst: keys.burst.or(defaults.burst).unwrap_or(BURST),
         overrun: overrun(graph, stage),
         on_death: keys.on_death.or(defaults.on_death).unwrap_or(OnDeath::Stop),
+        spare: keys.spare.or(defaults.spare).unwrap_or(false),
         budget_ns: keys.budget_ns.or(defaults.budget_ns),
     }
 }
@@ -262,6 +272,7 @@ fn paced_stage(
         burst: keys.burst.or(defaults.burst).unwrap_or(BURST),
         overrun: overrun(graph, stage),
         on_death: keys.on_death.or(defaults.on_death).unwrap_or(OnDeath::Stop),
+        spare: keys.spare.or(defaults.spare).unwrap_or(false),
         budget_ns: keys.budget_ns.or(defaults.budget_ns),
     }
 }

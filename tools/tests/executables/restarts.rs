@@ -119,9 +119,10 @@ fn commands(log: &str) -> Vec<Value> {
 #[test]
 fn kills_in_a_paced_run_cost_ticks_that_are_accounted_as_dead_and_no_command() {
     let _turn = alone();
-    let count = kills(20).min(40);
+    let count = kills(20);
+    let duration = format!("{}s", 5 + count / 15);
     // Room for what arrives while a stage is dead on a machine that does other things, too.
-    let arguments = ["--duration", "6s", "--set", "stream.raw.slots=4096"];
+    let arguments = ["--duration", &duration, "--set", "stream.raw.slots=4096"];
     let undisturbed = killed_demo(&Place::new(), &arguments, &[], 0).0;
     let (log, report) = killed_demo(&Place::new(), &arguments, &["band", "detect"], count);
     assert!(!undisturbed.is_empty(), "there is nothing to compare");
@@ -161,4 +162,51 @@ fn a_stage_that_is_to_be_isolated_dies_alone_and_is_named() {
     assert_eq!(report.0["ended_by"], "duration");
     assert_eq!(report.list("faults")[0]["who"], "detect");
     assert!(report.list("ticks").iter().all(|t| t["holds"] == true));
+}
+
+#[test]
+fn a_parked_stand_in_takes_over_and_another_is_parked() {
+    let _turn = alone();
+    let place = Place::new();
+    place.write("loop.toml", LOOP);
+    let arguments = [
+        "run",
+        "loop.toml",
+        "--duration",
+        "60s",
+        "--set",
+        "stage.detect.on_death=\"restart\"",
+        "--set",
+        "stage.detect.spare=true",
+    ];
+    let run = place.start(place.session_command(&arguments));
+    let mut stand_in = None;
+    wait_until("a stand-in is parked", 20, || {
+        stand_in = pid_of(&place, "detect.spare");
+        stand_in.is_some()
+    });
+    wait_until("the session runs", 20, || {
+        place.run(&["status"]).expect(0).stdout.contains("running")
+    });
+    for _ in 0..3 {
+        let parked = pid_of(&place, "detect.spare").unwrap();
+        signal(pid_of(&place, "detect").unwrap(), "KILL");
+        wait_until("the stand-in has taken over", 10, || {
+            pid_of(&place, "detect") == Some(parked)
+        });
+        wait_until("another one is parked", 10, || {
+            pid_of(&place, "detect.spare").is_some_and(|pid| pid != parked)
+        });
+    }
+    // Dead itself, it is not missed.
+    signal(pid_of(&place, "detect.spare").unwrap(), "KILL");
+    let before = pid_of(&place, "detect").unwrap();
+    signal(before, "KILL");
+    wait_until("a fresh process has taken over", 10, || {
+        pid_of(&place, "detect").is_some_and(|pid| pid != before)
+    });
+    place.run(&["stop"]).expect(0);
+    run.wait(15).expect(0);
+    place.expect_nothing_left();
+    assert_eq!(restarts(&Report::read(&place.report())), 4);
 }

@@ -135,6 +135,7 @@ fn plan(wanted: &Wanted<'_>, described: Described) -> StagePlan {
         burst: 8,
         overrun: Overrun::Skip,
         on_death: OnDeath::Stop,
+        spare: false,
         budget_ns: None,
         inputs: input_ports(wanted)
             .map(|port| InputPlan {
@@ -202,6 +203,7 @@ impl Session {
             generation: 1,
             // The stage's stdin: closed when the test is gone.
             lifeline_fd: 0,
+            parked_fd: None,
             paced: true,
             tick_ns: 1_000_000,
             duty: Duty::Stage(Box::new(StageDuty {

@@ -202,6 +202,7 @@ impl Launched {
             generation: 1,
             // None: `poll` passes over it. The test kills what it has started.
             lifeline_fd: -1,
+            parked_fd: None,
             paced: true,
             tick_ns: TICK_NS,
             duty: Duty::Stage(Box::new(duty(&wanted, described, &part))),
@@ -382,6 +383,7 @@ fn duty(wanted: &Wanted<'_>, described: Described, part: &dyn Fn(&str) -> String
             burst: 8,
             overrun: Overrun::Skip,
             on_death: OnDeath::Stop,
+            spare: false,
             budget_ns: None,
             pacing: (!source).then_some(0),
             inputs: wanted
