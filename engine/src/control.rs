@@ -39,6 +39,13 @@ pub enum Command {
     },
     /// From now on every stimulation command is refused, and recorded as refused.
     Off {},
+    /// Changes live parameters of a stage, between two of its activations.
+    Set {
+        /// Its name in the graph.
+        stage: String,
+        /// The parameters that change, and their new values.
+        params: serde_json::Map<String, Value>,
+    },
     /// Ends a stage's process and starts its executable again, where the last activation left off.
     Restart {
         /// Its name in the graph.
@@ -175,6 +182,7 @@ mod tests {
             r#"{"id": "1"}"#,
             r#"{"id": "1", "command": "halt"}"#,
             r#"{"id": "1", "command": "restart"}"#,
+            r#"{"id": "1", "command": "set", "stage": "policy"}"#,
             r#"{"command": "off"}"#,
         ] {
             assert!(read(text).is_err(), "{text}");

@@ -36,6 +36,8 @@ pub enum Command {
     Stop(StopArgs),
     /// Switches stimulation off: every further command of the session is refused, and recorded as refused
     Off(OffArgs),
+    /// Changes live parameters of a stage of a running session, between two of its activations
+    Set(SetArgs),
     /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
     Restart(RestartArgs),
     /// Prints the blocks of a running stream, or keeps them in a NumPy file; never holds the session back
@@ -256,6 +258,21 @@ pub struct StopArgs {
 #[derive(Debug, Args)]
 pub struct OffArgs {
     /// Session; may be left out if only one runs
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Stage, by its name in the graph
+    pub stage: String,
+    /// `PARAMETER=VALUE`, the value as JSON or as plain text, e.g. `table_hz=[[0.5,12.0]]`
+    #[arg(required = true)]
+    pub params: Vec<String>,
+    /// Session; may be left out if only one runs
+    #[arg(long)]
     pub session: Option<String>,
     /// Print the answer as JSON
     #[arg(long)]

@@ -186,7 +186,8 @@ fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
         ),
         interrupts: Arc::new(AtomicU32::new(0)),
         live: &mut |_| {},
-        redescribe: &|stage| Ok(stage.described.clone()),
+        redescribe: &|stage, _| Ok(stage.described.clone()),
+        live_params: &|_| Vec::new(),
         before_check,
     };
     launch(plan, &mut options).unwrap_or_else(|error| panic!("{error}"))

@@ -32,7 +32,8 @@ pub fn run(
             full_program: programs.full.clone(),
             interrupts: interrupts.clone(),
             live: &mut |_| {},
-            redescribe: &|stage| Ok(stage.described.clone()),
+            redescribe: &|stage, _| Ok(stage.described.clone()),
+            live_params: &|_| Vec::new(),
             before_check: &mut |_| {},
         },
     )?;

@@ -9,6 +9,7 @@ use crate::os;
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::Program;
 use ephapse_rtconfig::plan::StagePlan;
+use ephapse_rtconfig::problem::suggest;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::mpsc;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Answers kept for requests that come again.
 const KEPT_ANSWERS: usize = 1024;
+/// From new parameters to the stage having taken them: it looks between two activations.
+const TAKEN_WITHIN: Duration = Duration::from_secs(5);
 /// From a commanded restart to the successor running.
 const RUNNING_WITHIN: Duration = Duration::from_secs(20);
 
@@ -25,6 +28,7 @@ pub(super) struct Commands {
     pub wanted: Vec<bool>,
     answers: VecDeque<Answer>,
     restarting: Vec<Restarting>,
+    tuning: Vec<Tuning>,
     off: bool,
 }
 
@@ -37,12 +41,22 @@ struct Restarting {
     replies: Vec<mpsc::Sender<Answer>>,
 }
 
+/// New parameters that a stage has not yet taken.
+struct Tuning {
+    id: String,
+    process: usize,
+    epoch: u64,
+    until: Instant,
+    replies: Vec<mpsc::Sender<Answer>>,
+}
+
 impl Commands {
     pub fn new(processes: usize) -> Self {
         Commands {
             wanted: vec![false; processes],
             answers: VecDeque::new(),
             restarting: Vec::new(),
+            tuning: Vec::new(),
             off: false,
         }
     }
@@ -65,11 +79,16 @@ impl Run {
             let _ = reply.send(answer.clone());
             return;
         }
-        let mut pending = self.commands.restarting.iter_mut();
-        if let Some(pending) = pending.find(|r| r.id == id) {
-            pending.replies.push(reply);
+        let restarting = self.commands.restarting.iter_mut();
+        let tuning = self.commands.tuning.iter_mut();
+        let mut pending = restarting
+            .map(|r| (&r.id, &mut r.replies))
+            .chain(tuning.map(|t| (&t.id, &mut t.replies)));
+        if let Some((_, replies)) = pending.find(|(pending, _)| **pending == id) {
+            replies.push(reply);
             return;
         }
+        drop(pending);
         let answer = match request.command {
             // Looking changes nothing: the answer to a repeated look is a new look.
             Command::Status {} => {
@@ -103,6 +122,19 @@ impl Run {
                 }
                 Answer::done(&id, json!({ "off": true }))
             }
+            Command::Set { stage, params } => match self.order_params(&stage, params, options) {
+                Ok((process, epoch)) => {
+                    self.commands.tuning.push(Tuning {
+                        id,
+                        process,
+                        epoch,
+                        until: Instant::now() + TAKEN_WITHIN,
+                        replies: vec![reply],
+                    });
+                    return;
+                }
+                Err(why) => Answer::refused(&id, why),
+            },
             Command::Restart { stage } => match self.order_restart(&stage, options, *stop) {
                 Ok(process) => {
                     self.commands.restarting.push(Restarting {
@@ -126,21 +158,8 @@ impl Run {
         self.processes.events.say(tick, who, what);
     }
 
-    /// Kills the process of a stage, whose death then leads to its successor.
-    fn order_restart(
-        &mut self,
-        stage: &str,
-        options: &Options<'_>,
-        stop: u64,
-    ) -> Result<usize, String> {
-        if stop > 0 {
-            return Err("the session is ending: start it anew".into());
-        }
-        if stage == "timer" {
-            return Err(
-                "the timer paces everybody and is not started again: stop the session".into(),
-            );
-        }
+    /// The process of a stage that runs.
+    fn running_stage(&self, stage: &str) -> Result<usize, String> {
         let names: Vec<&str> = self
             .processes
             .list
@@ -163,6 +182,91 @@ impl Run {
                 state_name(process)
             ));
         }
+        Ok(index)
+    }
+
+    /// Writes new parameters for a stage to take. Returns its process, and their epoch.
+    fn order_params(
+        &mut self,
+        stage: &str,
+        changes: serde_json::Map<String, Value>,
+        options: &Options<'_>,
+    ) -> Result<(usize, u64), String> {
+        let index = self.running_stage(stage)?;
+        let process = &self.processes.list[index];
+        let Some(number) = process.stage else {
+            return Err(format!("`{stage}` has no parameters"));
+        };
+        let plan = &self.processes.plan.stages[number];
+        let live = (options.live_params)(plan);
+        let live: Vec<&str> = live.iter().map(String::as_str).collect();
+        if let Some(key) = changes.keys().find(|key| !live.contains(&key.as_str())) {
+            return Err(format!(
+                "`{key}` of `{stage}` cannot change while it runs: {}",
+                suggest(key, &live)
+            ));
+        }
+        let changed: Vec<&str> = changes.keys().map(String::as_str).collect();
+        let changed = changed.join("`, `");
+        let mut params = plan.params.clone();
+        for (key, value) in changes {
+            params[key] = value;
+        }
+        let now = (options.redescribe)(plan, &params)
+            .map_err(|why| format!("`{changed}` of `{stage}` stays as it was: {why}"))?;
+        if now != plan.described {
+            return Err(format!(
+                "`{stage}` would make other streams, or need other state: stop the session and start it anew"
+            ));
+        }
+        let epoch = process.tell_params(&params)?;
+        self.say(stage, &format!("parameters of epoch {epoch}: {params}"));
+        self.processes.plan.stages[number].params = params;
+        Ok((index, epoch))
+    }
+
+    /// Answers changes of parameters that have been taken, or will not be.
+    pub(super) fn answer_params(&mut self) {
+        let all = core::mem::take(&mut self.commands.tuning);
+        for tuning in all {
+            let process = &self.processes.list[tuning.process];
+            let taken = process.words().epoch.load(Ordering::Acquire) >= tuning.epoch;
+            let answer = if taken {
+                Answer::done(
+                    &tuning.id,
+                    json!({ "stage": process.name, "epoch": tuning.epoch }),
+                )
+            } else if Instant::now() > tuning.until || self.died[tuning.process] {
+                let why = format!("`{}` has not taken them yet: ask `status`", process.name);
+                Answer::refused(&tuning.id, why)
+            } else {
+                self.commands.tuning.push(tuning);
+                continue;
+            };
+            self.commands.keep(&answer);
+            for reply in &tuning.replies {
+                let _ = reply.send(answer.clone());
+            }
+        }
+    }
+
+    /// Kills the process of a stage, whose death then leads to its successor.
+    fn order_restart(
+        &mut self,
+        stage: &str,
+        options: &Options<'_>,
+        stop: u64,
+    ) -> Result<usize, String> {
+        if stop > 0 {
+            return Err("the session is ending: start it anew".into());
+        }
+        if stage == "timer" {
+            return Err(
+                "the timer paces everybody and is not started again: stop the session".into(),
+            );
+        }
+        let index = self.running_stage(stage)?;
+        let process = &self.processes.list[index];
         if let Some(plan) = process.stage.map(|s| &self.processes.plan.stages[s])
             && matches!(plan.program, Program::External { .. })
         {
@@ -254,7 +358,7 @@ impl Run {
 
 /// A rebuilt executable must still make what the session was planned with.
 fn fits_in(plan: &StagePlan, options: &Options<'_>) -> Result<(), String> {
-    let now = (options.redescribe)(plan)
+    let now = (options.redescribe)(plan, &plan.params)
         .map_err(|why| format!("`{}` goes on as it was: {why}", plan.name))?;
     let was = &plan.described;
     let differs = if now.outputs != was.outputs {

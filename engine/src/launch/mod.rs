@@ -32,6 +32,7 @@ pub use session_file::{
 use crate::shm::ShmError;
 use ephapse_rtconfig::describe::Described;
 use ephapse_rtconfig::plan::StagePlan;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -54,8 +55,11 @@ pub struct Options<'a> {
     pub interrupts: Arc<AtomicU32>,
     /// Called about ten times a second while the session runs.
     pub live: &'a mut dyn FnMut(&Live),
-    /// Asks a stage once more what it is, before its executable is started again by command: it may have been rebuilt.
-    pub redescribe: &'a dyn Fn(&StagePlan) -> Result<Described, String>,
+    /// Asks a stage once more what it is with these parameters: before its executable is started again by command, for it may
+    /// have been rebuilt, and before live parameters change.
+    pub redescribe: &'a dyn Fn(&StagePlan, &Value) -> Result<Described, String>,
+    /// Names of a stage's live parameters.
+    pub live_params: &'a dyn Fn(&StagePlan) -> Vec<String>,
     /// Called once when everything has ended and before the accounts are checked: the tests of the accounts corrupt a
     /// counter here.
     pub before_check: &'a mut dyn FnMut(&Processes),

@@ -344,6 +344,23 @@ impl Process {
         &self.memory.words
     }
 
+    /// Writes parameters into the copy that is not in use, and says so. Returns their epoch.
+    pub(super) fn tell_params(&self, params: &serde_json::Value) -> Result<u64, String> {
+        let orders = self.segment.words::<StageOrders>(ORDERS_AT);
+        let epoch = orders.epoch.load(Ordering::Relaxed);
+        if self.words().epoch.load(Ordering::Acquire) != epoch {
+            return Err(format!(
+                "`{}` has not taken the parameters before these: ask again",
+                self.name
+            ));
+        }
+        let epoch = epoch + 1;
+        self.memory
+            .write_params(&self.segment, epoch, &params.to_string())?;
+        orders.epoch.store(epoch, Ordering::Release);
+        Ok(epoch)
+    }
+
     /// How often it has been started.
     pub(super) fn generation(&self) -> u32 {
         self.started_from.file.generation

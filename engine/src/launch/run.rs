@@ -299,6 +299,7 @@ impl Run {
             None => {}
         }
         self.answer_restarts();
+        self.answer_params();
         if *stop == 0 {
             self.park_spares();
         }

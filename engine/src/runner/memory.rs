@@ -116,6 +116,7 @@ pub struct StageMemory {
     append_map: Option<Mapping>,
     /// Two copies, of `params_bytes` each; the stage's own.
     params_map: Option<Mapping>,
+    params_at: usize,
     params_bytes: usize,
 }
 
@@ -179,6 +180,7 @@ impl StageMemory {
                 bank_stride: stride,
                 append_map: None,
                 params_map: None,
+                params_at: g.params_at as usize,
                 params_bytes,
             });
         }
@@ -204,8 +206,31 @@ impl StageMemory {
             bank_stride: stride,
             append_map,
             params_map: Some(params_map),
+            params_at: g.params_at as usize,
             params_bytes,
         })
+    }
+
+    /// The launcher's: writes the parameters of an epoch into their copy. The stage reads the other one.
+    ///
+    /// # Errors
+    /// If there is no room for them: a copy has what the parameters at the start needed, in whole pages.
+    pub fn write_params(&self, owned: &shm::Owned, epoch: u64, params: &str) -> Result<(), String> {
+        if params.len() > self.params_bytes {
+            return Err(format!(
+                "the parameters are {} bytes and there is room for {}: start the session with longer ones",
+                params.len(),
+                self.params_bytes
+            ));
+        }
+        let at = self.params_at + (epoch & 1) as usize * self.params_bytes;
+        let mut text = params.as_bytes().to_vec();
+        text.resize(self.params_bytes, 0);
+        for (index, word) in text.as_chunks::<8>().0.iter().enumerate() {
+            let live: &AtomicU64 = owned.words(at + index * 8);
+            live.store(u64::from_le_bytes(*word), Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The newest parameters and their epoch.

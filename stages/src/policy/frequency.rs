@@ -30,7 +30,8 @@ const CODE_FREQUENCY: u32 = 1;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrequencyParams {
-    /// Rungs `[threshold, frequency in Hz]`, thresholds ascending, in the decision's unit.
+    /// Rungs `[threshold, frequency in Hz]`, thresholds ascending, in the decision's unit. May be changed while it runs.
+    #[schemars(extend("x-live" = true))]
     pub table_hz: Vec<[f64; 2]>,
     /// What is stimulated: number of a group or electrode of the device.
     #[serde(default)]
@@ -173,6 +174,13 @@ impl Stage for Frequency {
 
     /// Keeps what was commanded: the stimulator still does it.
     fn reset(&mut self, _state: &mut [u8]) {}
+
+    fn tune(&mut self, live: &FrequencyParams) {
+        // A table that `describe` would refuse does not come here; the old one stays if it does.
+        if let Ok(table) = FrequencyTable::new(&live.table_hz) {
+            self.table = table;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `stop`, `off`, `restart`, and a session's status in detail: through its control socket.
 
-use crate::cli::{OffArgs, RestartArgs, StopArgs};
+use crate::cli::{OffArgs, RestartArgs, SetArgs, StopArgs};
 use crate::look::session;
 use crate::output::sayln;
 use anyhow::{Context, bail};
@@ -30,6 +30,28 @@ pub fn off(args: &OffArgs) -> anyhow::Result<ExitCode> {
     let session = the_session(args.session.as_deref())?;
     let answer = command(&session, Command::Off {})?;
     let said = format!("{session}: stimulation off, every further command is refused");
+    say(args.json, &answer, &said)
+}
+
+/// `ephapse set`.
+pub fn set(args: &SetArgs) -> anyhow::Result<ExitCode> {
+    let mut params = serde_json::Map::new();
+    for given in &args.params {
+        let (name, value) = given
+            .split_once('=')
+            .with_context(|| format!("`{given}`: write it PARAMETER=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
+        params.insert(name.to_owned(), value);
+    }
+    let session = the_session(args.session.as_deref())?;
+    let stage = args.stage.clone();
+    let answer = command(&session, Command::Set { stage, params })?;
+    let said = format!(
+        "{session}: {} has taken {} (epoch {})",
+        args.stage,
+        args.params.join(", "),
+        answer["epoch"]
+    );
     say(args.json, &answer, &said)
 }
 

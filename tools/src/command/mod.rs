@@ -27,6 +27,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
+        Command::Set(args) => control::set(&args),
         Command::Restart(args) => control::restart(&args),
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),

@@ -88,16 +88,17 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             full_program: (own, vec!["helper".to_owned()]),
             interrupts,
             live: &mut |live| show.show(live),
-            redescribe: &|stage| {
+            redescribe: &|stage, params| {
                 let inputs: Vec<_> = stage
                     .inputs
                     .iter()
                     .map(|input| (input.port.as_str(), &input.stream_type))
                     .collect();
                 catalogue
-                    .describe(&stage.kind, &stage.params, &inputs)
+                    .describe(&stage.kind, params, &inputs)
                     .map_err(|error| error.to_string())
             },
+            live_params: &|stage| live_params(&catalogue, &stage.kind),
             before_check: &mut |_| {},
         };
         launch::launch(&plan, &mut launch_options)?
@@ -128,6 +129,18 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         );
     }
     Ok(ExitCode::from(outcome.verdict().exit_code()))
+}
+
+/// Parameters of a kind that its schema calls live.
+fn live_params(catalogue: &dyn Catalogue, kind: &str) -> Vec<String> {
+    let schema = catalogue.kind(kind).map(|kind| &kind.params_schema);
+    let properties = schema.and_then(|schema| schema["properties"].as_object());
+    properties
+        .into_iter()
+        .flatten()
+        .filter(|(_, about)| about["x-live"] == true)
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 /// This program as the user can type it from here.

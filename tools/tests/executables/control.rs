@@ -159,3 +159,55 @@ fn what_is_no_request_is_refused_and_hurts_nobody() {
     run.wait(15);
     place.expect_nothing_left();
 }
+
+#[test]
+fn a_live_parameter_changes_between_ticks_and_survives_a_restart() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let log = place.report().join("stimulation.jsonl");
+    let values = || -> Vec<f64> {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let lines = text.lines().map(|l| serde_json::from_str::<Value>(l));
+        lines.map_while(|l| l.ok()?["value"].as_f64()).collect()
+    };
+    let set = ["set", "policy", "table_hz=[[0.0001,77.0]]"];
+    let told = place.run(&set).expect(0).stdout;
+    assert!(told.contains("(epoch 1)"), "{told}");
+    wait_until("a command comes from the new table", 20, || {
+        values().contains(&77.0)
+    });
+    place.run(&["restart", "policy"]).expect(0);
+    let told = place
+        .run(&["set", "policy", "table_hz=[[0.0001,78.0]]"])
+        .expect(0)
+        .stdout;
+    assert!(told.contains("(epoch 2)"), "{told}");
+    wait_until("a command comes from the next table", 20, || {
+        values().contains(&78.0)
+    });
+    for (wrong, why) in [
+        (["policy", "target=3"], "cannot change while it runs"),
+        (["policy", "table=[]"], "did you mean `table_hz`?"),
+        (["policy", "table_hz=[]"], "has no rungs"),
+        (["policy", "table_hz=fast"], "table_hz"),
+        (["nobody", "table_hz=[]"], "no stage `nobody`"),
+    ] {
+        let refused = place.run(&["set", wrong[0], wrong[1]]).expect(1).stderr;
+        assert!(
+            refused.contains(why) && refused.trim_end().lines().count() == 1,
+            "{refused}"
+        );
+    }
+    place.run(&["stop"]).expect(0);
+    run.wait(15).expect(0);
+    // What was decided while the session was told to stop comes from the last table alone.
+    let values = values();
+    let first = values.iter().position(|v| *v == 77.0).unwrap();
+    assert!(
+        values[first..]
+            .iter()
+            .all(|v| [77.0, 78.0, 0.0].contains(v))
+    );
+    place.expect_nothing_left();
+}

@@ -219,7 +219,8 @@ fn run(
         full_program: setup.programs.full.clone(),
         interrupts: interrupts.clone(),
         live: &mut |_| {},
-        redescribe: &|stage| Ok(stage.described.clone()),
+        redescribe: &|stage, _| Ok(stage.described.clone()),
+        live_params: &|_| Vec::new(),
         before_check: &mut |_| {},
     };
     launch::launch(plan, &mut options)
