@@ -44,10 +44,14 @@ impl Listener {
             path: path.clone(),
             why: format!("the control socket cannot be made: {e}"),
         };
-        let listener = UnixListener::bind(&path).map_err(refused)?;
+        // Under its name only when somebody listens: whoever finds it is heard.
+        let unheard = path.with_extension("control.new");
+        let _ = std::fs::remove_file(&unheard);
+        let listener = UnixListener::bind(&unheard).map_err(refused)?;
         // The folder is this user's alone already.
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        std::fs::set_permissions(&unheard, std::fs::Permissions::from_mode(0o600))
             .and_then(|()| listener.set_nonblocking(true))
+            .and_then(|()| std::fs::rename(&unheard, &path))
             .map_err(refused)?;
         let over = Arc::new(AtomicBool::new(false));
         let flag = over.clone();
