@@ -246,7 +246,9 @@ pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
         if let Some(dir) = path.parent() {
             let _ = std::fs::remove_dir_all(dir.join(&session));
         }
-        let _ = std::fs::remove_file(path.with_extension("control"));
+        for socket in ["control", "control.new"] {
+            let _ = std::fs::remove_file(path.with_extension(socket));
+        }
         let _ = std::fs::remove_file(&path);
         removed.push((session, segments));
     }

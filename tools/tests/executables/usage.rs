@@ -120,3 +120,20 @@ fn set_arguments_that_make_no_sense_are_refused_with_the_key_they_name() {
         assert_eq!(ended.stdout, "");
     }
 }
+
+#[test]
+fn the_checked_in_schemas_are_what_the_program_prints() {
+    let place = Place::new();
+    for (arguments, kept) in [
+        (&["schema"][..], "graph.json"),
+        (&["schema", "--stage"][..], "stage.json"),
+    ] {
+        let printed = place.run(arguments).expect(0).stdout;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rtconfig/schema/");
+        let kept = std::fs::read_to_string(format!("{folder}{kept}")).unwrap();
+        assert!(
+            printed == kept,
+            "{arguments:?}: write its output into rtconfig/schema"
+        );
+    }
+}
