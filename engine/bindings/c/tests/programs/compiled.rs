@@ -21,9 +21,9 @@ pub struct Compiled {
     _folder: TempDir,
 }
 
-/// `source`, a path below this crate; `None`, with a notice, where there is no compiler.
+/// `source`, a path below the library's folder; `None`, with a notice, where there is no compiler.
 pub fn compiled(source: &str, how: How) -> Option<Compiled> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = Path::new(super::LIBRARY);
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
     // Cargo builds the libraries beside the tests that need them.
