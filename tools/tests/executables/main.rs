@@ -7,6 +7,7 @@ mod deaths;
 mod demo;
 mod edges;
 mod finished;
+mod languages;
 mod loop_graph;
 mod modules;
 mod place;
