@@ -6,6 +6,7 @@ mod command;
 mod known_recordings;
 mod output;
 mod screen;
+mod templates;
 mod watch;
 
 use clap::Parser;

@@ -5,6 +5,8 @@ mod control;
 mod demo;
 mod graph;
 mod list;
+mod new_graph;
+mod new_stage;
 mod run;
 mod session;
 
@@ -20,6 +22,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => graph::explain(&args),
         Command::Schema(args) => graph::schema(&args),
         Command::List(args) => list::list(&args),
+        Command::NewStage(args) => new_stage::new_stage(&args),
+        Command::NewGraph(args) => new_graph::new_graph(&args),
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
