@@ -10,6 +10,7 @@ mod finished;
 mod languages;
 mod loop_graph;
 mod modules;
+mod newcomer;
 mod place;
 mod prove;
 mod recordings;

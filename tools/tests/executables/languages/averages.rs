@@ -53,7 +53,10 @@ fn the_channel_average_in_rust_c_and_python_gives_the_same_blocks_and_the_same_s
     lay_out(
         &in_rust,
         "average",
-        &manifest(&example, &command_of("channel_average")),
+        &manifest(
+            &example,
+            &command_of("languages::own_stages::channel_average"),
+        ),
         &[],
     );
     let expected = played(&in_rust, None);

@@ -1,7 +1,7 @@
 //! Stages of one's own in Rust, C and Python, beside each other in real sessions.
 
 mod averages;
-mod own_stages;
+pub mod own_stages;
 mod python_deaths;
 mod shapes;
 

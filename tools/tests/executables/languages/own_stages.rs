@@ -22,10 +22,9 @@ pub fn lay_out(place: &Place, name: &str, manifest: &str, files: &[(&str, &str)]
     }
 }
 
-/// The `command` of a manifest whose stage is one of the tests below.
+/// The `command` of a manifest whose stage is one of the tests of this executable.
 pub fn command_of(test: &str) -> String {
     let own = std::env::current_exe().unwrap();
-    let test = format!("languages::own_stages::{test}");
     format!(
         "command = [{:?}, \"--quiet\", \"--ignored\", \"--exact\", {test:?}]",
         own.display()
@@ -34,7 +33,7 @@ pub fn command_of(test: &str) -> String {
 
 /// Lays out the sink that writes down what it sees, as `test.seen`.
 pub fn lay_out_seen(place: &Place) {
-    let command = command_of("seen");
+    let command = command_of("languages::own_stages::seen");
     let manifest = format!(
         "name = \"test.seen\"\nabout = \"Writes down what it sees.\"\nrole = \"sink\"\n{command}\n\
          [in.in]\n[params.path]\ntype = \"string\"\n"
@@ -42,7 +41,8 @@ pub fn lay_out_seen(place: &Place) {
     lay_out(place, "seen", &manifest, &[]);
 }
 
-fn as_stage<S: Stage>() {
+/// What such a test does.
+pub fn as_stage<S: Stage>() {
     // Whoever runs the ignored tests by hand starts no session.
     if std::env::var_os("EPHAPSE_STAGE").is_some() {
         // How it went stands in its segment.

@@ -141,7 +141,7 @@ fn a_stream_of_each_shape_comes_through_c_and_python_with_its_values_names_and_u
         lay_out(&place, language, &manifest, &[("pass_through.py", &python)]);
     }
     for (source, ports) in sources.into_iter().zip(ports()) {
-        let command = command_of(source);
+        let command = command_of(&format!("languages::own_stages::{source}"));
         let mut manifest = format!(
             "name = \"test.{source}\"\nabout = \"Many shapes.\"\nrole = \"acquire\"\n{command}\n\
              [params.blocks]\ntype = \"i64\"\n"

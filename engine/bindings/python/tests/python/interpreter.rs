@@ -82,6 +82,12 @@ pub fn command() -> Option<Command> {
     Some(command)
 }
 
+/// There is such a Python.
+#[allow(dead_code, reason = "not every test that shares this module needs it")]
+pub fn is_there() -> bool {
+    python().is_some()
+}
+
 /// Lets what a command starts as `python3` be that Python; `false`, said on stderr, if there is none.
 #[allow(dead_code, reason = "not every test that shares this module needs it")]
 pub fn give_to(command: &mut Command) -> bool {
