@@ -69,10 +69,15 @@ pub fn source() -> Option<PathBuf> {
         .then(|| source.to_owned())
 }
 
-/// A template as a user gets it. Without the source, its place is left to be filled in, and no editor is sent there.
+/// A template as a user gets it.
 pub fn filled(text: &str, kind: &str, name: &str) -> String {
+    filled_from(source().as_deref(), text, kind, name)
+}
+
+/// Without the source its place is left to be filled in, and no editor is sent there.
+fn filled_from(source: Option<&Path>, text: &str, kind: &str, name: &str) -> String {
     let text = text.replace(KIND, kind).replace(NAME, name);
-    match source() {
+    match source {
         Some(source) => text.replace(SOURCE, &source.display().to_string()),
         None => text
             .lines()
@@ -96,4 +101,44 @@ pub fn graph(language: Language, kind: &str, name: &str, module: &str) -> String
         Language::Rust | Language::C => graph,
     };
     filled(&graph, kind, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every template.
+    fn all() -> Vec<&'static str> {
+        let languages = [Language::Rust, Language::C, Language::Python];
+        let files = languages.into_iter().flat_map(Language::files);
+        let texts = files.map(|(_, text)| *text);
+        let readmes = languages.into_iter().map(Language::readme);
+        texts.chain(readmes).chain([SYNTHETIC, GRAPH]).collect()
+    }
+
+    #[test]
+    fn nothing_of_a_template_is_left_for_the_user_to_fill_in() {
+        for text in all() {
+            let filled = filled_from(Some(Path::new("/src")), text, "a.b", "b");
+            assert!(
+                !filled.contains("template") && !filled.contains("/path/to"),
+                "{filled}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_the_source_its_place_is_left_open_and_no_schema_is_named() {
+        let without = |text| filled_from(None, text, "a.b", "b");
+        let makefile = C.iter().find(|(name, _)| *name == "Makefile").unwrap();
+        assert!(without(makefile.1).contains("\nEPHAPSE ?= /path/to/ephapse\n"));
+        assert!(without(SYNTHETIC).starts_with("# A whole loop"));
+    }
+
+    #[test]
+    fn a_graph_around_a_stage_in_python_does_not_ask_for_real_time() {
+        let of = |language| graph(language, "a.b", "b", "..");
+        assert!(of(Language::Python).contains("use = \"a.b\"\npolicy = \"other\" "));
+        assert!(!of(Language::C).contains("\"other\""));
+    }
 }
