@@ -8,6 +8,7 @@ mod look;
 mod output;
 mod screen;
 mod show;
+mod templates;
 mod watch;
 
 use clap::Parser;

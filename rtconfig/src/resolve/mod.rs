@@ -3,7 +3,7 @@
 mod adapters;
 mod assemble;
 mod cpus;
-mod names;
+pub mod names;
 mod order;
 mod params;
 mod placement;

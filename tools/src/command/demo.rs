@@ -11,33 +11,39 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-const GRAPH: &str = include_str!("../../../rtconfig/graphs/demo.toml");
+/// The demo's graph.
+pub const GRAPH: &str = include_str!("../../../rtconfig/graphs/demo.toml");
 const SEED: u64 = 7;
 /// Seconds of the recording the demo generates; it plays in a loop.
 const GENERATED_S: f64 = 5.0;
 const DURATION: Duration = Duration::from_secs(10);
 
-/// What a recording is, by looking into it.
-enum Layout {
-    Mcs,
-    Crepe,
-    Binary,
-}
-
-fn layout_of(path: &Path) -> anyhow::Result<Layout> {
+/// The kind of source that plays a recording, by looking into it.
+pub fn source_of(path: &Path) -> anyhow::Result<&'static str> {
     let mut head = [0_u8; 8];
     let mut file =
         std::fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let n = std::io::Read::read(&mut file, &mut head)
         .with_context(|| format!("{}: cannot be read", path.display()))?;
     if head[..n] != *b"\x89HDF\r\n\x1a\n" {
-        return Ok(Layout::Binary);
+        return Ok("acquire.binary");
     }
     let asked = serde_json::json!({ "path": path });
     let crepe = catalogue()
         .describe("acquire.crepe_h5", &asked, &[])
         .is_ok();
-    Ok(if crepe { Layout::Crepe } else { Layout::Mcs })
+    Ok(if crepe {
+        "acquire.crepe_h5"
+    } else {
+        "acquire.mcs_h5"
+    })
+}
+
+/// What a recording for this kind of source holds, if that must be said: as given, else as it is known.
+pub fn format_of<'a>(kind: &str, recording: &Path, given: Option<&'a str>) -> Option<&'a str> {
+    given
+        .or_else(|| known_recordings::format_of(recording))
+        .filter(|_| kind == "acquire.binary")
 }
 
 /// `ephapse demo`.
@@ -54,11 +60,7 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
         None => generated(&folder)?,
     };
     let recording = std::path::absolute(&recording)?;
-    let kind = match layout_of(&recording)? {
-        Layout::Mcs => "acquire.mcs_h5",
-        Layout::Crepe => "acquire.crepe_h5",
-        Layout::Binary => "acquire.binary",
-    };
+    let kind = source_of(&recording)?;
     let mut set = vec![
         format!("stage.source.use={kind:?}"),
         format!(
@@ -66,11 +68,7 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
             recording.display().to_string()
         ),
     ];
-    let format = args
-        .format
-        .as_deref()
-        .or_else(|| known_recordings::format_of(&recording));
-    if let Some(format) = format.filter(|_| kind == "acquire.binary") {
+    if let Some(format) = format_of(kind, &recording, args.format.as_deref()) {
         set.push(format!("stage.source.params.format={format:?}"));
     }
     set.append(&mut args.run.set);
@@ -93,7 +91,7 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The demo's own recording, made once.
-fn generated(folder: &Path) -> anyhow::Result<PathBuf> {
+pub fn generated(folder: &Path) -> anyhow::Result<PathBuf> {
     let path = folder.join("demo-recording.h5");
     if !path.exists() {
         prepare_folder(folder)?;

@@ -7,6 +7,8 @@ mod graph;
 mod hz;
 mod interrupt;
 mod list;
+mod new_graph;
+mod new_stage;
 mod ring;
 mod run;
 mod session;
@@ -24,6 +26,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => graph::explain(&args),
         Command::Schema(args) => graph::schema(&args),
         Command::List(args) => list::list(&args),
+        Command::NewStage(args) => new_stage::new_stage(&args),
+        Command::NewGraph(args) => new_graph::new_graph(&args),
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),

@@ -168,7 +168,7 @@ fn a_live_parameter_changes_between_ticks_and_survives_a_restart() {
     let log = place.report().join("stimulation.jsonl");
     let values = || -> Vec<f64> {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
-        let lines = text.lines().map(|l| serde_json::from_str::<Value>(l));
+        let lines = text.lines().map(serde_json::from_str::<Value>);
         lines.map_while(|l| l.ok()?["value"].as_f64()).collect()
     };
     let set = ["set", "policy", "table_hz=[[0.0001,77.0]]"];

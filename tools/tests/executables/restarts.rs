@@ -17,7 +17,7 @@ fn kills(usual: usize) -> usize {
 }
 
 /// Pid of a process, by the session file; `None` before there is one.
-fn pid_of(place: &Place, name: &str) -> Option<u32> {
+pub fn pid_of(place: &Place, name: &str) -> Option<u32> {
     let path = format!("run/ephapse/{}.session", place.session());
     let record: Value = serde_json::from_slice(&fs::read(place.path().join(path)).ok()?).ok()?;
     let mut processes = record["processes"].as_array()?.iter();
@@ -61,7 +61,8 @@ fn killed_demo(
     (log, Report::read(&place.report()))
 }
 
-fn kill_at_random(place: &Place, run: &Running, victims: &[&str], count: usize) {
+/// Kills `victims` in turn, at random instants, `count` times.
+pub fn kill_at_random(place: &Place, run: &Running, victims: &[&str], count: usize) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut killed = 0;
     let mut last = vec![0; victims.len()];

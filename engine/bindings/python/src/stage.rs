@@ -28,6 +28,9 @@ struct PythonStage {
     activation: Py<Activation>,
     /// It is a plain loop: its variables hold the views of an activation until the next.
     patient: bool,
+    /// The stage's name in the graph, and its segment.
+    name: String,
+    segment: String,
 }
 
 impl PythonStage {
@@ -37,6 +40,14 @@ impl PythonStage {
         let why = last_line(py, error);
         self.activation.borrow(py).fail(why.clone());
         why
+    }
+
+    /// Ends the process as a panic would: the activation it is in never was, and the graph's `on_death` says what becomes of
+    /// the stage.
+    fn die(&self, py: Python<'_>, why: &str) -> ! {
+        leave_failed(&self.segment, why);
+        eprintln!("{}: {why}", self.name);
+        leave(py)
     }
 
     /// Calls into Python with inputs and outputs shown; what it said, or why it failed.
@@ -85,14 +96,16 @@ impl Prepared for PythonStage {
         let said = Python::attach(|py| {
             let failed = self.activation.borrow(py).failure.borrow().clone();
             // A `reset` or `finish` that failed could not say so itself.
-            failed.map_or_else(|| self.call(py, "process", ctx, Some(inputs), outputs), Err)
+            failed
+                .map_or_else(|| self.call(py, "process", ctx, Some(inputs), outputs), Err)
+                .unwrap_or_else(|why| self.die(py, &why))
         });
         match said {
-            Ok(Said::Number(0)) => Next::Continue,
-            Ok(Said::Number(1)) => Next::Again,
-            Ok(Said::Number(_)) => Next::Done,
+            Said::Number(0) => Next::Continue,
+            Said::Number(1) => Next::Again,
+            Said::Number(_) => Next::Done,
             // A stage stops once: the text is needed until the process ends.
-            Ok(Said::Stop(why)) | Err(why) => Next::Stop(why.leak()),
+            Said::Stop(why) => Next::Stop(why.leak()),
         }
     }
 
@@ -184,6 +197,8 @@ pub fn run(py: Python<'_>, make: Py<PyAny>) -> PyResult<Option<String>> {
                         runtime,
                         activation: shown.clone_ref(py),
                         patient,
+                        name: plan.name.clone(),
+                        segment: file.stage_segment.clone(),
                     })
                 });
                 made.map_err(|error| {
@@ -200,27 +215,32 @@ pub fn run(py: Python<'_>, make: Py<PyAny>) -> PyResult<Option<String>> {
     if let Some(name) = activation.still_held() {
         activation.fail(kept_view(&name));
         let why = activation.failure.borrow().clone().unwrap_or_default();
-        leave_failed(&file, &why);
+        leave_failed(&file.stage_segment, &why);
         eprintln!("{}: {why}", plan.name);
         // The rings are unmapped and somebody can still look at them: no Python code may run any more.
-        let flushed = py.run(
-            c"import sys; sys.stdout.flush(); sys.stderr.flush()",
-            None,
-            None,
-        );
-        drop(flushed);
-        std::process::exit(1);
+        leave(py);
     }
     let failure = activation.failure.borrow().clone();
     if let Some(why) = &failure {
-        leave_failed(&file, why);
+        leave_failed(&file.stage_segment, why);
     }
     Ok(failure)
 }
 
+/// Ends the process with what it has said, and without the interpreter's farewell, which runs Python code.
+fn leave(py: Python<'_>) -> ! {
+    let flushed = py.run(
+        c"import sys; sys.stdout.flush(); sys.stderr.flush()",
+        None,
+        None,
+    );
+    drop(flushed);
+    std::process::exit(1)
+}
+
 /// Leaves the reason in the stage's segment, and its state at `failed`.
-fn leave_failed(file: &StageFile, why: &str) {
-    let words = Segment::open(&file.stage_segment, segment::STAGE, Access::ReadWrite)
+fn leave_failed(stage_segment: &str, why: &str) {
+    let words = Segment::open(stage_segment, segment::STAGE, Access::ReadWrite)
         .and_then(|own| own.map(PAGE, PAGE, Access::ReadWrite));
     // Without its segment the session is gone, and with it whoever would read this.
     if let Ok(page) = words {

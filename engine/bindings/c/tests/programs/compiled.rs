@@ -21,14 +21,30 @@ pub struct Compiled {
     _folder: TempDir,
 }
 
-/// `source`, a path below this crate; `None`, with a notice, where there is no compiler.
+/// Folder of this build's libraries: cargo builds them beside the tests that need them.
+fn libraries() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().to_owned()
+}
+
+/// The static library of this build; `None`, with a notice, where there is no compiler to link it.
+#[allow(dead_code, reason = "not every test that shares this module needs it")]
+pub fn library() -> Option<PathBuf> {
+    match Command::new("cc").arg("--version").output() {
+        Ok(_) => Some(libraries().join("libephapse.a")),
+        Err(error) => {
+            eprintln!("SKIPPED: no `cc` here ({error})");
+            None
+        }
+    }
+}
+
+/// `source`, a path below the library's folder; `None`, with a notice, where there is no compiler.
 pub fn compiled(source: &str, how: How) -> Option<Compiled> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = Path::new(super::LIBRARY);
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
-    // Cargo builds the libraries beside the tests that need them.
-    let test = std::env::current_exe().unwrap();
-    let libraries = test.parent().unwrap();
+    let libraries = libraries();
     let (compiler, standard, language) = match how {
         How::Static | How::Shared => ("cc", "-std=gnu11", "c"),
         How::Cpp => ("c++", "-std=gnu++17", "c++"),

@@ -5,6 +5,9 @@ mod rings;
 mod session;
 mod stages;
 
+/// The library's folder in the tree.
+const LIBRARY: &str = env!("CARGO_MANIFEST_DIR");
+
 /// The stage that the C example is compared with, as its own executable has it.
 #[path = "../../../../examples/channel_average.rs"]
 #[allow(dead_code, reason = "its `main` is not for here")]

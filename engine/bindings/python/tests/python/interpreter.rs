@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
-/// The package's folder in the tree.
-pub const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
+/// The package's folder in the tree, as the tests that use this module say it.
+pub use super::PACKAGE;
 
 struct Python {
     program: String,
@@ -78,9 +78,34 @@ pub fn command() -> Option<Command> {
         return None;
     };
     let mut command = Command::new(&python.program);
+    lend(python, &mut command);
+    Some(command)
+}
+
+/// There is such a Python.
+#[allow(dead_code, reason = "not every test that shares this module needs it")]
+pub fn is_there() -> bool {
+    python().is_some()
+}
+
+/// Lets what a command starts as `python3` be that Python; `false`, said on stderr, if there is none.
+#[allow(dead_code, reason = "not every test that shares this module needs it")]
+pub fn give_to(command: &mut Command) -> bool {
+    let Some(of_its_own) = self::command() else {
+        return false;
+    };
+    let folder = Path::new(of_its_own.get_program()).parent();
+    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(all).unwrap());
+    }
+    python().inspect(|python| lend(python, command)).is_some()
+}
+
+fn lend(python: &Python, command: &mut Command) {
     if let Some(path) = &python.path {
         command.env("PYTHONPATH", path.path());
     }
     command.env("PYTHONDONTWRITEBYTECODE", "1");
-    Some(command)
 }

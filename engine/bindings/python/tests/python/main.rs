@@ -6,3 +6,6 @@ mod interpreter;
 mod launched;
 mod package_tests;
 mod streams;
+
+/// The package's folder in the tree.
+pub const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
