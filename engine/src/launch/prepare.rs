@@ -372,7 +372,7 @@ impl StartedFrom {
             .env(STAGE_VARIABLE, path)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        hook(&mut self.command, lifeline);
+        for_exec(&mut self.command, lifeline);
         Ok(())
     }
 
@@ -403,14 +403,16 @@ impl StartedFrom {
     }
 }
 
-/// What happens between fork and exec: own process group, pacing signal blocked, lifeline kept, death with the launcher.
+/// What happens between fork and exec of a process of a session: own process group, pacing signal blocked, SIGALRM ignored
+/// (its default would end a stage, and an ignored signal interrupts no system call), lifeline kept.
 #[allow(unsafe_code, reason = "pre_exec runs between fork and exec")]
-fn hook(command: &mut Command, lifeline: i32) {
+pub fn for_exec(command: &mut Command, lifeline: i32) {
     // SAFETY: the closure makes only async-signal-safe system calls and touches no memory but its captured number.
     unsafe {
         command.pre_exec(move || {
             os::own_process_group();
             os::block_pacing_signal();
+            os::ignore_alarms();
             os::keep_over_exec(lifeline);
             Ok(())
         });
