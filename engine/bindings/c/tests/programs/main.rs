@@ -1,6 +1,5 @@
 //! Programs in C against the library: compiled here, run as a launcher or a user would run them.
 
-mod compiled;
 mod rings;
 mod session;
 mod stages;
