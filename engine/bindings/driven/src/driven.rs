@@ -115,7 +115,8 @@ pub struct Driven {
     _stage: Owned,
     _telemetry: Owned,
     folder: TempDir,
-    _lifeline: (OwnedFd, OwnedFd),
+    _lifeline_read: OwnedFd,
+    lifeline: Option<OwnedFd>,
 }
 
 /// How the process ended.
@@ -219,7 +220,7 @@ impl Driven {
         let telemetry = telemetry::create(&part("telemetry"), 16_384, header).unwrap();
         let own = Segment::open(&part("telemetry"), segment::TELEMETRY, Access::ReadWrite);
         let records = TelemetryReader::attach(&own.unwrap()).unwrap();
-        let lifeline = os::pipe().unwrap();
+        let (lifeline_read, lifeline) = os::pipe().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = StageFile {
             session: name.clone(),
@@ -227,7 +228,7 @@ impl Driven {
             stage_segment: part("stage"),
             telemetry_segment: part("telemetry"),
             generation: 0,
-            lifeline_fd: lifeline.0.as_raw_fd(),
+            lifeline_fd: lifeline_read.as_raw_fd(),
             paced: true,
             tick_ns: TICK_NS,
             duty: Duty::Stage(Box::new(duty(wanted, described, &part))),
@@ -240,7 +241,7 @@ impl Driven {
             } else {
                 Stdio::null()
             });
-        for_exec(&mut command, lifeline.0.as_raw_fd());
+        for_exec(&mut command, lifeline_read.as_raw_fd());
         Driven {
             session,
             name,
@@ -256,7 +257,8 @@ impl Driven {
             _stage: stage,
             _telemetry: telemetry,
             folder,
-            _lifeline: lifeline,
+            _lifeline_read: lifeline_read,
+            lifeline: Some(lifeline),
         }
     }
 
@@ -450,6 +452,32 @@ impl Driven {
     pub fn stop(&self, how: u64) {
         let words = self.session.words::<SessionWords>(PAGE);
         words.stop.store(how, Ordering::Release);
+    }
+
+    /// Ends the ticks: `tick` is the last that falls due.
+    pub fn stop_after(&self, tick: u64) {
+        let words = self.session.words::<SessionWords>(PAGE);
+        words.stop_tick.store(tick + 1, Ordering::Release);
+    }
+
+    /// Lets the launcher die, as far as the stage can see.
+    pub fn cut_lifeline(&mut self) {
+        self.lifeline = None;
+    }
+
+    /// Waits until a condition holds; the process must not end before.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds(self) {
+            let died = self.child().try_wait().unwrap().is_some();
+            assert!(
+                !died && Instant::now() < deadline,
+                "{what} (ended: {died}): {}",
+                self.stderr()
+            );
+            std::thread::sleep(Duration::from_micros(100));
+        }
     }
 
     /// Ends all inputs.
