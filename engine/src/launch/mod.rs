@@ -16,6 +16,7 @@ mod prepare;
 mod restart;
 mod run;
 mod session_file;
+mod spare;
 mod supervise;
 mod witness;
 

@@ -16,6 +16,7 @@ mod python_stage;
 mod recordings;
 mod restarts;
 mod sessions;
+mod spares;
 mod system_calls;
 mod tracer;
 mod turns;
