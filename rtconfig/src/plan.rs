@@ -81,8 +81,6 @@ pub struct StagePlan {
     pub overrun: Overrun,
     /// What to do when the process dies.
     pub on_death: OnDeath,
-    /// Keep a stand-in beside the process, to take over when it dies.
-    pub spare: bool,
     /// Longest permitted run time per activation, ns; more is counted and exits 2.
     pub budget_ns: Option<u64>,
     /// Inputs in port order; behind them those that are [merged](StagePlan::merged_into) into one of them.

@@ -89,7 +89,7 @@ impl Run {
         };
         let fd = self
             .processes
-            .restart(index, poison, wanted)
+            .restart(index, poison)
             .map_err(|e| format!("cannot be started again: {e}"))?;
         self.supervisor.watch(index, fd);
         let tick = self.processes.tick();

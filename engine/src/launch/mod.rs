@@ -16,7 +16,6 @@ mod prepare;
 mod restart;
 mod run;
 mod session_file;
-mod spare;
 mod supervise;
 mod witness;
 

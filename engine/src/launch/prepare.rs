@@ -3,7 +3,6 @@
 use super::collect::{Collector, Watched};
 use super::events::Events;
 use super::session_file::{ProcessRecord, SessionLock, SessionRecord};
-use super::spare::Spare;
 use super::{LaunchError, Options, segment_name};
 use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
@@ -40,9 +39,6 @@ pub struct Process {
     /// What it is started from, each time.
     pub(super) started_from: StartedFrom,
     pub(super) segment: Owned,
-    /// It is to have a stand-in while it runs.
-    pub(super) wants_spare: bool,
-    pub(super) spare: Option<Spare>,
     _records: Owned,
 }
 
@@ -223,10 +219,6 @@ impl Processes {
                 .iter()
                 .map(|p| ProcessRecord::of(&p.name, p.child.id())),
         );
-        let spares = self.list.iter();
-        let spares = spares.filter_map(|p| Some((&p.name, p.spare.as_ref()?.pid()?)));
-        processes
-            .extend(spares.map(|(name, pid)| ProcessRecord::of(&format!("{name} (spare)"), pid)));
         let record = SessionRecord {
             session: self.plan.session.clone(),
             processes,
@@ -298,8 +290,6 @@ impl Processes {
             exited: None,
             started_from,
             segment: own,
-            wants_spare: stage.is_some_and(|s| self.plan.stages[s].spare),
-            spare: None,
             _records: records,
         });
         Ok(())
@@ -326,7 +316,6 @@ impl Processes {
     /// Kills whoever still lives, and reaps everybody.
     pub(super) fn kill_all(&mut self) {
         for process in &mut self.list {
-            process.spare = None;
             // A failure means that it is dead already.
             let _ = process.child.kill();
             let _ = process.child.wait();
@@ -387,19 +376,14 @@ impl StartedFrom {
         Ok(())
     }
 
-    /// Writes the stage file.
-    pub(super) fn write_file(&self) -> Result<(), LaunchError> {
+    /// Writes the stage file and starts the process; what it writes to stderr is added to `errors`.
+    pub(super) fn spawn(&mut self, who: &str, errors: &Path) -> Result<Child, LaunchError> {
         let refused = |why: String| LaunchError::File {
             path: self.path.clone(),
             why,
         };
         let text = serde_json::to_vec(&self.file).map_err(|e| refused(e.to_string()))?;
-        std::fs::write(&self.path, text).map_err(|e| refused(e.to_string()))
-    }
-
-    /// Writes the stage file and starts the process; what it writes to stderr is added to `errors`.
-    pub(super) fn spawn(&mut self, who: &str, errors: &Path) -> Result<Child, LaunchError> {
-        self.write_file()?;
+        std::fs::write(&self.path, text).map_err(|e| refused(e.to_string()))?;
         let stderr = std::fs::File::options()
             .create(true)
             .append(true)

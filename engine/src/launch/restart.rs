@@ -4,7 +4,6 @@ use super::LaunchError;
 use super::account::{producer_words, seat_words};
 use super::prepare::{ORDERS_AT, Processes};
 use super::session_file::ProcessRecord;
-use super::spare::Spare;
 use crate::abi::{StageOrders, stage_state};
 use crate::os::PidFd;
 use crate::sync::Ordering;
@@ -64,13 +63,11 @@ impl Deaths {
 }
 
 impl Processes {
-    /// Frees the roles of a process seen dead and starts its successor, or lets its stand-in go on, unless it is to be
-    /// `fresh` (its executable may have been rebuilt). `poison` is a block it is to pass over.
+    /// Frees the roles of a process seen dead and starts its successor. `poison` is a block it is to pass over.
     pub(super) fn restart(
         &mut self,
         index: usize,
         poison: Option<u64>,
-        fresh: bool,
     ) -> Result<PidFd, LaunchError> {
         self.free_roles(index);
         let process = &mut self.list[index];
@@ -89,14 +86,7 @@ impl Processes {
         if let Some(position) = poison {
             orders.poison.store(position + 1, Ordering::Relaxed);
         }
-        let spare = process.spare.take().filter(|_| !fresh);
-        if spare.is_some() {
-            process.started_from.write_file()?;
-        }
-        process.child = match spare.and_then(Spare::take_over) {
-            Some(child) => child,
-            None => process.started_from.spawn(&process.name, &process.errors)?,
-        };
+        process.child = process.started_from.spawn(&process.name, &process.errors)?;
         process.exited = None;
         let fd = PidFd::open(process.child.id()).map_err(|source| LaunchError::Spawn {
             who: process.name.clone(),

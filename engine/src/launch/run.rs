@@ -257,9 +257,6 @@ impl Run {
         let mut stop = 0;
         while !account::sources_ended(&self.processes) && self.ended_by.is_none() {
             self.beat(options, &mut stop);
-            if let Err(why) = self.processes.start_spares() {
-                self.fault("session", &why.to_string());
-            }
         }
         self.ended_by.get_or_insert_with(|| {
             if options.duration.is_some() {

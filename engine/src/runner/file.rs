@@ -4,12 +4,9 @@ use super::ProcessError;
 use ephapse_rtconfig::plan::StagePlan;
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 
 /// Environment variable that names the file.
 pub const STAGE_VARIABLE: &str = "EPHAPSE_STAGE";
-/// Set in a stand-in: it waits for a byte on stdin before it reads its stage file.
-pub const SPARE_VARIABLE: &str = "EPHAPSE_SPARE";
 
 /// Everything a process of a session needs to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,18 +32,12 @@ pub struct StageFile {
 }
 
 impl StageFile {
-    /// The file that [`STAGE_VARIABLE`] names; in a stand-in, once the process has died that it stands in for.
+    /// The file that [`STAGE_VARIABLE`] names.
     ///
     /// # Errors
-    /// The variable is not set (this process was not started by a launcher), or the file cannot be read; a stand-in was
-    /// not needed.
+    /// The variable is not set (this process was not started by a launcher), or the file cannot be read.
     pub fn read() -> Result<Self, ProcessError> {
         let path = std::env::var(STAGE_VARIABLE).map_err(|_| ProcessError::NotLaunched)?;
-        if std::env::var_os(SPARE_VARIABLE).is_some() {
-            // Its end without a byte: the launcher has left.
-            let told = std::io::stdin().read_exact(&mut [0]);
-            told.map_err(|_| ProcessError::NotNeeded)?;
-        }
         let text = std::fs::read_to_string(&path).map_err(|e| e.to_string());
         text.and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()))
             .map_err(|why| ProcessError::File { path, why })

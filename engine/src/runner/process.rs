@@ -26,9 +26,6 @@ pub enum ProcessError {
         "{STAGE_VARIABLE} is not set: this executable is started by `ephapse run`, not by hand"
     )]
     NotLaunched,
-    /// A stand-in that its session did without.
-    #[error("stood by, and was not needed")]
-    NotNeeded,
     /// The stage file cannot be read.
     #[error("{path}: {why}")]
     File {

@@ -397,7 +397,6 @@ fn duty<S: Stage>(
             burst: 8,
             overrun: Overrun::Skip,
             on_death: OnDeath::Stop,
-            spare: false,
             budget_ns: None,
             pacing: (!inputs.is_empty()).then_some(0),
             inputs: input_plans

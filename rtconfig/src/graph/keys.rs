@@ -105,10 +105,6 @@ macro_rules! with_engine_keys {
             /// What to do when the process dies: `restart`, `stop` the session (default), or `isolate` (end its streams, let the rest run).
             #[serde(default)]
             pub on_death: Option<OnDeath>,
-            /// Keep a stand-in beside the running process: started, everything loaded, attached to nothing. When the process dies
-            /// it takes over at once. For programs that start slowly, as Python does; needs `on_death = "restart"`. Default: false.
-            #[serde(default)]
-            pub spare: Option<bool>,
             /// Longest permitted run time of one activation in nanoseconds; more is counted and ends in exit code 2.
             #[serde(default)]
             pub budget_ns: Option<u64>,

@@ -26,7 +26,6 @@ pub struct Placed {
     pub burst: u32,
     pub overrun: Overrun,
     pub on_death: OnDeath,
-    pub spare: bool,
     pub budget_ns: Option<u64>,
 }
 
@@ -183,7 +182,6 @@ fn unpaced_stage(graph: &Graph, stage: &Wired<'_>, pace: Pace) -> Placed {
         burst: keys.burst.or(defaults.burst).unwrap_or(BURST),
         overrun: overrun(graph, stage),
         on_death: keys.on_death.or(defaults.on_death).unwrap_or(OnDeath::Stop),
-        spare: keys.spare.or(defaults.spare).unwrap_or(false),
         budget_ns: keys.budget_ns.or(defaults.budget_ns),
     }
 }
@@ -264,7 +262,6 @@ fn paced_stage(
         burst: keys.burst.or(defaults.burst).unwrap_or(BURST),
         overrun: overrun(graph, stage),
         on_death: keys.on_death.or(defaults.on_death).unwrap_or(OnDeath::Stop),
-        spare: keys.spare.or(defaults.spare).unwrap_or(false),
         budget_ns: keys.budget_ns.or(defaults.budget_ns),
     }
 }

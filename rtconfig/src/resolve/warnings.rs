@@ -1,7 +1,7 @@
 //! What may run but will probably not do what was meant.
 
 use crate::graph::Graph;
-use crate::plan::{OnDeath, Pace, Plan, Policy, StagePlan};
+use crate::plan::{Pace, Plan, Policy, StagePlan};
 use crate::problem::Problem;
 
 /// Warnings about a graph that has been resolved.
@@ -20,14 +20,6 @@ pub fn warnings(graph: &Graph, plan: &Plan) -> Vec<Problem> {
                 unused,
                 format!("`{unused}` does nothing under the policy of this stage"),
                 "remove it or change `policy`",
-            ));
-        }
-        if stage.spare && stage.on_death != OnDeath::Restart {
-            warnings.push(graph.stage_problem(
-                &stage.name,
-                "spare",
-                "a stand-in is never used: this stage is not started again",
-                "write `on_death = \"restart\"`, or remove `spare`",
             ));
         }
     }

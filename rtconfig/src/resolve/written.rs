@@ -228,9 +228,6 @@ fn engine_keys(table: &mut Table, stage: &StagePlan) {
             OnDeath::Isolate => "isolate",
         }),
     );
-    if stage.spare {
-        table.insert("spare", toml_edit::value(true));
-    }
     if let Some(budget_ns) = stage.budget_ns {
         table.insert("budget_ns", whole(budget_ns));
     }

@@ -16,7 +16,6 @@ mod python_stage;
 mod recordings;
 mod restarts;
 mod sessions;
-mod spares;
 mod system_calls;
 mod tracer;
 mod turns;

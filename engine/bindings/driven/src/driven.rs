@@ -611,7 +611,6 @@ fn duty(wanted: &Wanted<'_>, described: Described, part: &dyn Fn(&str) -> String
             burst: 8,
             overrun: Overrun::Skip,
             on_death: OnDeath::Stop,
-            spare: false,
             budget_ns: None,
             pacing: (!source).then_some(0),
             inputs: wanted

@@ -154,7 +154,7 @@ fn last_line(py: Python<'_>, error: &PyErr) -> String {
 /// user's stage; `told` is JSON. Returns why the stage failed, or `None`.
 #[pyfunction]
 pub fn run(py: Python<'_>, make: Py<PyAny>) -> PyResult<Option<String>> {
-    let file = py.detach(StageFile::read).map_err(refused)?;
+    let file = StageFile::read().map_err(refused)?;
     // The launcher has blocked it before this process had a thread, so every thread has; this is for a launcher that did not.
     ephapse_engine::os::block_pacing_signal();
     let Duty::Stage(duty) = &file.duty else {
