@@ -42,8 +42,8 @@ lint: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 ## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, the
-## installed Python package, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of
-## the ring at length, hundreds of kills, and the tests of real processes ten times over
+## installed Python package, a minute of a stage in Python, the newcomer's path from its first command on, a new stage in Rust
+## from nothing, the proofs of the ring at length, hundreds of kills, and the tests of real processes ten times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
@@ -57,8 +57,9 @@ accept: setup
 	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
 	EPHAPSE_KILLS=200 $(CARGO) test --locked -p ephapse --test executables restarts
 	$(CARGO) test --locked -p ephapse --test executables newcomer -- --ignored
+	EPHAPSE_PYTHON_S=60 $(CARGO) test --locked -p ephapse --test executables python_stage -- --show-output
 	for round in 1 2 3 4 5 6 7 8 9 10; do \
-	    echo "round $$round of 10"; $(CARGO) test --quiet --locked -p ephapse --test executables --test accounts || exit 1; \
+	    echo "round $$round of 10"; $(CARGO) test --quiet --locked -p ephapse --test executables --test conformance --test accounts || exit 1; \
 	done
 
 ## bench: every latency and rate that the README promises, with the rivals in the same run [ROUNDS=15] [BENCH=ring|wake|tick|dsp|prove]

@@ -114,6 +114,12 @@ pub fn block_pacing_signal() {
     unsafe { libc::sigprocmask(libc::SIG_BLOCK, &set, core::ptr::null_mut()) };
 }
 
+/// Ignores SIGALRM until a program installs a handler of its own; inherited over exec. Async-signal-safe.
+pub fn ignore_alarms() {
+    // SAFETY: a valid signal and a disposition that runs no code.
+    unsafe { libc::signal(libc::SIGALRM, libc::SIG_IGN) };
+}
+
 /// Waits for the (blocked) pacing signal, at most `timeout`. True if it came.
 pub fn wait_for_pacing_signal(timeout: Duration) -> bool {
     let set = pacing_set();

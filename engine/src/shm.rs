@@ -276,6 +276,29 @@ impl Segment {
         Self::checked(name, read, write, meta.len() as usize, kind)
     }
 
+    /// Opens a further segment of the session whose session segment this is, to be written too. One that an earlier session
+    /// of the same name has left is refused.
+    ///
+    /// # Errors
+    /// As [`Segment::open`]; for another session's, [`ShmError::Refused`] with both sessions and their makers.
+    pub fn open_beside(&self, name: &str, kind: u32) -> Result<Self, ShmError> {
+        let opened = Self::open(name, kind, Access::ReadWrite)?;
+        let (its, ours) = (&opened.header, &self.header);
+        if its.session_id == ours.session_id {
+            return Ok(opened);
+        }
+        Err(ShmError::refused(
+            name,
+            format!(
+                "is of session {:032x} (made by pid {}), expected {:032x} (made by pid {}): left by an earlier session of this name (run `ephapse gc`)",
+                u128::from_be_bytes(its.session_id),
+                its.launcher_pid,
+                u128::from_be_bytes(ours.session_id),
+                ours.launcher_pid
+            ),
+        ))
+    }
+
     /// The same checks on descriptors that were handed over (a memfd).
     ///
     /// # Errors
@@ -359,14 +382,17 @@ impl Segment {
         if header.kind != kind {
             return Err(ShmError::refused(
                 name,
-                format!("is a segment of kind {}, expected kind {kind}", header.kind),
+                format!(
+                    "is a segment of kind {}, expected kind {kind} (made by pid {pid})",
+                    header.kind
+                ),
             ));
         }
         if header.segment_bytes != bytes as u64 {
             return Err(ShmError::refused(
                 name,
                 format!(
-                    "is {bytes} bytes long but says {}: truncated",
+                    "is {bytes} bytes long but says {}: truncated (made by pid {pid})",
                     header.segment_bytes
                 ),
             ));
@@ -375,16 +401,22 @@ impl Segment {
         if fixed_bytes < size_of::<SegmentHeader>() || fixed_bytes > bytes {
             return Err(ShmError::refused(
                 name,
-                format!("says its fixed region has {fixed_bytes} of {bytes} bytes: damaged"),
+                format!(
+                    "says its fixed region has {fixed_bytes} of {bytes} bytes: damaged (made by pid {pid})"
+                ),
             ));
         }
         let region = map_region(name, &read, 0, fixed_bytes, Access::ReadOnly)?;
         let mut fixed = vec![0_u8; fixed_bytes];
         copy_relaxed(region.as_mut_ptr(), &mut fixed);
-        if crc32c::crc32c(&fixed[32..]) != header.crc {
+        let crc = crc32c::crc32c(&fixed[32..]);
+        if crc != header.crc {
             return Err(ShmError::refused(
                 name,
-                format!("its fixed region fails its checksum: damaged (made by pid {pid})"),
+                format!(
+                    "its fixed region has checksum {crc:08x}, should have {:08x}: damaged (made by pid {pid})",
+                    header.crc
+                ),
             ));
         }
         Ok(Segment {

@@ -79,12 +79,8 @@ impl Timer {
     /// Attaches to the session, its own segments and those of the stages it rings.
     pub fn attach(file: &StageFile, duty: &TimerDuty) -> Result<Self, ShmError> {
         let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadWrite)?;
-        let stage = Segment::open(&file.stage_segment, segment::STAGE, Access::ReadWrite)?;
-        let telemetry = Segment::open(
-            &file.telemetry_segment,
-            segment::TELEMETRY,
-            Access::ReadWrite,
-        )?;
+        let stage = session.open_beside(&file.stage_segment, segment::STAGE)?;
+        let telemetry = session.open_beside(&file.telemetry_segment, segment::TELEMETRY)?;
         Ok(Timer {
             session: SessionView::attach(&session, Access::ReadWrite)?,
             memory: StageMemory::attach(&stage, Access::ReadWrite)?,

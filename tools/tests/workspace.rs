@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// Which crates of the workspace a crate may know.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("ephapse-rtconfig", &[]),
     ("ephapse-engine", &["ephapse-rtconfig"]),
     ("ephapse-python", &["ephapse-engine", "ephapse-rtconfig"]),
     ("ephapse-c", &["ephapse-engine", "ephapse-rtconfig"]),
+    ("ephapse-driven", &["ephapse-engine", "ephapse-rtconfig"]),
     ("ephapse-drivers", &["ephapse-engine", "ephapse-rtconfig"]),
     ("ephapse-stages", &["ephapse-engine", "ephapse-rtconfig"]),
     (

@@ -23,7 +23,7 @@ mod witness;
 pub use collect::{Collector, LoopNow, Records, Watched};
 pub use events::{Event, read_events};
 pub use place::{runtime_dir, segment_name};
-pub use prepare::Processes;
+pub use prepare::{Processes, for_exec};
 pub use run::{Live, launch};
 pub use session_file::{
     Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, sessions,

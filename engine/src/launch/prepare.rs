@@ -422,7 +422,7 @@ impl StartedFrom {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        hook(&mut command, kept.to_vec());
+        for_exec(&mut command, kept.to_vec());
         command.spawn().map_err(|source| LaunchError::Spawn {
             who: who.to_owned(),
             program: PathBuf::from(command.get_program()),
@@ -431,14 +431,16 @@ impl StartedFrom {
     }
 }
 
-/// What happens between fork and exec: own process group, pacing signal blocked, lifeline kept, death with the launcher.
+/// What happens between fork and exec of a process of a session: own process group, pacing signal blocked, SIGALRM ignored
+/// (its default would end a stage, and an ignored signal interrupts no system call), lifeline kept.
 #[allow(unsafe_code, reason = "pre_exec runs between fork and exec")]
-fn hook(command: &mut Command, kept: Vec<RawFd>) {
+pub fn for_exec(command: &mut Command, kept: Vec<RawFd>) {
     // SAFETY: the closure makes only async-signal-safe system calls and reads no memory but its captured numbers.
     unsafe {
         command.pre_exec(move || {
             os::own_process_group();
             os::block_pacing_signal();
+            os::ignore_alarms();
             kept.iter().for_each(|fd| os::keep_over_exec(*fd));
             Ok(())
         });

@@ -2,10 +2,10 @@
 
 use super::file::EdgeDuty;
 use super::memory::{get, put};
-use crate::abi::{InputAccount, SlotHeader, flag, segment};
+use crate::abi::{InputAccount, SlotHeader, flag};
 use crate::adapt::{Chain, Kept, breaks};
 use crate::ring::{HoldSeat, LapSeat, Peeked};
-use crate::shm::{Access, Segment, ShmError};
+use crate::shm::{Segment, ShmError};
 use ephapse_rtconfig::plan::{InputPlan, Read, SeatKind};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
@@ -56,11 +56,6 @@ pub(crate) enum Choice {
 }
 
 impl InputPort {
-    pub fn attach(duty: &EdgeDuty, plan: &InputPlan, owner: u64) -> Result<Self, ShmError> {
-        let segment = Segment::open(&duty.segment, segment::RING, Access::ReadWrite)?;
-        Self::on(&segment, duty, plan, owner)
-    }
-
     pub fn on(
         segment: &Segment,
         duty: &EdgeDuty,
@@ -526,6 +521,7 @@ fn order_in_time(block: &SlotHeader, head: &SlotHeader) -> core::cmp::Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::segment;
     use crate::ring::{Producer, RingSpec, SeatSpec};
     use ephapse_rtconfig::plan::{Adapter, Full};
     use ephapse_rtconfig::stream_type::{Dtype, Rate};

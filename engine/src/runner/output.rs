@@ -2,9 +2,9 @@
 
 use super::file::EdgeDuty;
 use super::memory::{get, put};
-use crate::abi::{OutputAccount, SlotHeader, flag, segment};
+use crate::abi::{OutputAccount, SlotHeader, flag};
 use crate::ring::Producer;
-use crate::shm::{Access, Segment, ShmError};
+use crate::shm::{Segment, ShmError};
 use ephapse_rtconfig::plan::Full;
 use ephapse_rtconfig::stream_type::{Kind, Rate, StreamType};
 use std::time::Duration;
@@ -76,11 +76,6 @@ pub(crate) struct OutputPort {
 }
 
 impl OutputPort {
-    pub fn attach(duty: &EdgeDuty, owner: u64, follows: bool) -> Result<Self, ShmError> {
-        let segment = Segment::open(&duty.segment, segment::RING, Access::ReadWrite)?;
-        Self::on(&segment, duty, owner, follows)
-    }
-
     pub fn on(
         segment: &Segment,
         duty: &EdgeDuty,

@@ -389,6 +389,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
                 }
             }
         }
+        self.end(end_reason::STOPPED);
     }
 
     /// Nothing to do until that input has more: sleeps on its bell, or spins. What it comes back with may be `NoBlock` again.

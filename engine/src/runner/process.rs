@@ -169,9 +169,9 @@ fn run_generation<P: Prepared>(
     duty: &StageDuty,
     prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
 ) -> Result<(), ProcessError> {
-    let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
-    let own = Segment::open(&file.stage_segment, segment::STAGE, Access::ReadWrite)?;
-    let session = SessionView::attach(&session, Access::ReadOnly)?;
+    let of_session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
+    let own = of_session.open_beside(&file.stage_segment, segment::STAGE)?;
+    let session = SessionView::attach(&of_session, Access::ReadOnly)?;
     let memory = StageMemory::attach(&own, Access::ReadWrite)?;
     report_panics(&own)?;
     memory.words.owner.store(owner(file), Ordering::Release);
@@ -188,7 +188,7 @@ fn run_generation<P: Prepared>(
         },
         Err(why) => return Err(failed(&words, ProcessError::Stage(why))),
     };
-    match begin(file, &duty, memory, prepare) {
+    match begin(file, &duty, &of_session, memory, prepare) {
         Ok(turns) => {
             let plan = &duty.plan;
             place(
@@ -255,6 +255,7 @@ fn newest_params(memory: &StageMemory) -> Result<serde_json::Value, String> {
 fn begin<P: Prepared>(
     file: &StageFile,
     duty: &StageDuty,
+    session: &Segment,
     memory: StageMemory,
     prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
 ) -> Result<Turns<P>, ProcessError> {
@@ -264,18 +265,21 @@ fn begin<P: Prepared>(
         .inputs
         .iter()
         .zip(&plan.inputs)
-        .map(|(edge, plan)| InputPort::attach(edge, plan, owner))
-        .collect::<Result<_, _>>()?;
+        .map(|(edge, plan)| {
+            let ring = session.open_beside(&edge.segment, segment::RING)?;
+            InputPort::on(&ring, edge, plan, owner)
+        })
+        .collect::<Result<_, ShmError>>()?;
     let outputs: Vec<OutputPort> = duty
         .outputs
         .iter()
-        .map(|edge| OutputPort::attach(edge, owner, follows(duty, edge.stream_type.clone())))
-        .collect::<Result<_, _>>()?;
-    let telemetry = Segment::open(
-        &file.telemetry_segment,
-        segment::TELEMETRY,
-        Access::ReadWrite,
-    )?;
+        .map(|edge| {
+            let ring = session.open_beside(&edge.segment, segment::RING)?;
+            let follows = follows(duty, edge.stream_type.clone());
+            OutputPort::on(&ring, edge, owner, follows)
+        })
+        .collect::<Result<_, ShmError>>()?;
+    let telemetry = session.open_beside(&file.telemetry_segment, segment::TELEMETRY)?;
     let telemetry = TelemetryWriter::attach(&telemetry)?;
     memory
         .words

@@ -9,13 +9,9 @@ mod shapes;
 #[path = "../../../../engine/examples/channel_average.rs"]
 #[allow(dead_code, reason = "its `main` is not for here")]
 mod channel_average;
-#[path = "../../../../engine/bindings/c/tests/programs/compiled.rs"]
-#[allow(dead_code, reason = "one way of compiling will do here")]
-pub mod compiled;
-#[path = "../../../../engine/bindings/python/tests/python/interpreter.rs"]
-pub mod interpreter;
 
-/// The Python package's folder in the tree.
-pub const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/bindings/python");
+pub use ephapse_driven::interpreter::PACKAGE;
+pub use ephapse_driven::{compiled, interpreter};
+
 /// The C library's folder in the tree.
 pub const LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/bindings/c");

@@ -1,12 +1,8 @@
 //! Programs in C against the library: compiled here, run as a launcher or a user would run them.
 
-mod compiled;
 mod rings;
 mod session;
 mod stages;
-
-/// The library's folder in the tree.
-const LIBRARY: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The stage that the C example is compared with, as its own executable has it.
 #[path = "../../../../examples/channel_average.rs"]

@@ -1,6 +1,6 @@
 //! Rings that programs in C have to themselves.
 
-use crate::compiled::{How, compiled};
+use ephapse_driven::compiled::{How, compiled};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 

@@ -1,9 +1,9 @@
 //! Stages in C between rings, as the launcher runs them.
 
 use crate::channel_average::ChannelAverage;
-use crate::compiled::{Compiled, How, compiled};
 use crate::session::{Outcome, Wanted, run};
-use ephapse_engine::abi::{SlotHeader, flag, stage_state};
+use ephapse_driven::compiled::{Compiled, How, compiled};
+use ephapse_engine::abi::{SlotHeader, flag};
 use ephapse_engine::stage::{Answer, DESCRIBE_ARGUMENT, Question, QuestionInput, Rig, StageError};
 use ephapse_rtconfig::stream_type::{
     Axis, Dtype, Field, Kind, Rate, RecordLayout, StreamType, spike_layout,
@@ -73,12 +73,15 @@ fn averaged(program: &Compiled, params: Value, stream_type: &StreamType) -> Want
 }
 
 fn refused(outcome: &Outcome, why: &str) {
-    assert_eq!(outcome.exit_code, Some(1), "{outcome:?}");
-    assert_eq!(outcome.state, stage_state::FAILED, "{outcome:?}");
-    assert!(outcome.reason.contains(why), "{outcome:?}");
-    assert!(!outcome.reason.contains('\n'), "{outcome:?}");
+    assert_eq!(outcome.ended.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.ended.state, "failed", "{outcome:?}");
+    assert!(outcome.ended.reason.contains(why), "{outcome:?}");
+    assert!(!outcome.ended.reason.contains('\n'), "{outcome:?}");
     // What the launcher finds in the segment is what a person sees.
-    assert!(outcome.stderr.contains(&outcome.reason), "{outcome:?}");
+    assert!(
+        outcome.ended.stderr.contains(&outcome.ended.reason),
+        "{outcome:?}"
+    );
     assert!(outcome.blocks.is_empty(), "{outcome:?}");
 }
 
@@ -111,11 +114,7 @@ fn the_stage_in_c_makes_the_same_bits_as_the_one_in_rust() {
         }
         let rust = rig.take(0);
         let c = run(&averaged(&program, params, &stream_type), &blocks);
-        assert_eq!(
-            (c.exit_code, c.state),
-            (Some(0), stage_state::DONE),
-            "{c:?}"
-        );
+        assert_eq!((c.ended.code, c.ended.state), (Some(0), "done"), "{c:?}");
         assert_eq!(c.blocks.len(), rust.len());
         for (c, rust) in c.blocks.iter().zip(&rust) {
             assert_eq!(
@@ -320,9 +319,13 @@ fn a_stage_in_c_passes_every_kind_of_stream_through_and_sees_its_names_and_units
                 state_bytes: 0,
             };
             let outcome = run(&wanted, &blocks);
-            assert_eq!(outcome.exit_code, Some(0), "{outcome:?}");
+            assert_eq!(outcome.ended.code, Some(0), "{outcome:?}");
             for line in says {
-                assert!(outcome.stderr.contains(line), "{line}: {}", outcome.stderr);
+                assert!(
+                    outcome.ended.stderr.contains(line),
+                    "{line}: {}",
+                    outcome.ended.stderr
+                );
             }
             let given = blocks.iter().map(|(h, p)| (h.valid, h.user, p));
             let got = outcome.blocks.iter();
@@ -416,7 +419,7 @@ fn an_activation_sees_the_pacing_block_first_and_all_that_came_beside_it() {
     let Some(outcome) = probe_beside("go on", 0, 2, 3) else {
         return;
     };
-    assert_eq!(outcome.exit_code, Some(0), "{outcome:?}");
+    assert_eq!(outcome.ended.code, Some(0), "{outcome:?}");
     let rows: Vec<Vec<i64>> = outcome.blocks.iter().map(|b| b.rows()).collect();
     // Blocks seen, and the position of the newest beside.
     assert_eq!(rows[0][2..4], [4, 2], "{rows:?}");
@@ -429,16 +432,28 @@ fn parameters_arrive_as_they_are_and_state_lives_from_block_to_block() {
         return;
     };
     let told = "what go on, gain 0.1, fast 1, taps 3: 1.5 -2 3e-09, state 8, json {";
-    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("name mine"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("dropped"), "{}", outcome.stderr);
+    assert!(
+        outcome.ended.stderr.contains(told),
+        "{}",
+        outcome.ended.stderr
+    );
+    assert!(
+        outcome.ended.stderr.contains("name stage"),
+        "{}",
+        outcome.ended.stderr
+    );
+    assert!(
+        outcome.ended.stderr.contains("dropped"),
+        "{}",
+        outcome.ended.stderr
+    );
     let rows: Vec<Vec<i64>> = outcome.blocks.iter().map(|b| b.rows()).collect();
     let mut expected: Vec<Vec<i64>> = (1001..=1005).map(|n| vec![n, 1, 1, -1, 1]).collect();
     // What `finish` publishes.
     expected.push(vec![-1005, 0, 0, 0, 0]);
     assert_eq!(rows, expected);
-    assert_eq!(outcome.exit_code, Some(0));
-    assert!(!outcome.asks_stop);
+    assert_eq!(outcome.ended.code, Some(0));
+    assert!(!outcome.ended.asks_stop);
 }
 
 #[test]
@@ -446,19 +461,20 @@ fn a_stage_in_c_may_ask_the_session_to_stop_with_a_reason() {
     let Some(outcome) = probe("stop", 1002, 5) else {
         return;
     };
-    assert!(outcome.asks_stop);
-    assert_eq!(outcome.reason, "the electrode fell off");
+    assert!(outcome.ended.asks_stop);
+    assert_eq!(outcome.ended.reason, "the electrode fell off");
     assert_eq!(outcome.blocks.len(), 2);
     let Some(outcome) = probe("done", 1002, 5) else {
         return;
     };
-    assert_eq!((outcome.asks_stop, outcome.blocks.len()), (false, 2));
+    assert_eq!((outcome.ended.asks_stop, outcome.blocks.len()), (false, 2));
     let Some(outcome) = probe("nonsense", 1002, 5) else {
         return;
     };
-    assert!(outcome.asks_stop);
+    assert!(outcome.ended.asks_stop);
     assert!(
         outcome
+            .ended
             .reason
             .starts_with("process returned something else"),
         "{outcome:?}"
@@ -471,8 +487,12 @@ fn what_a_stage_does_wrong_is_told_and_does_no_harm() {
         return;
     };
     let told = "said: ephapse_commit: no block was begun at output 0";
-    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
-    assert_eq!((outcome.exit_code, outcome.blocks.len()), (Some(0), 3));
+    assert!(
+        outcome.ended.stderr.contains(told),
+        "{}",
+        outcome.ended.stderr
+    );
+    assert_eq!((outcome.ended.code, outcome.blocks.len()), (Some(0), 3));
     let Some(outcome) = probe("mute", 0, 2) else {
         return;
     };

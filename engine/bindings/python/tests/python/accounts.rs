@@ -1,6 +1,6 @@
 //! A ticked stage in Python: however late it is, every tick is accounted for.
 
-use crate::launched::{Launched, TICK_NS, Wanted};
+use crate::launched::Wanted;
 use ephapse_engine::abi::{PAGE, SessionWords, SlotHeader};
 use ephapse_engine::os;
 use ephapse_engine::sync::{AtomicU64, Ordering};
@@ -25,19 +25,14 @@ fn every_tick_that_the_moving_average_of_60_x_10_f32_at_1_khz_skips_has_its_caus
         pace: Pace::Tick,
         ..Wanted::channel_average(script, &frames, mean)
     };
-    let Some(mut stage) = Launched::start(wanted) else {
+    let Some(mut stage) = wanted.start() else {
         return;
     };
-    let ring = os::PidFd::open(stage.child.id()).unwrap();
-    let start_ns = stage
-        .session
-        .words::<SessionWords>(PAGE)
-        .start_ns
-        .load(Ordering::Relaxed);
+    let ring = os::PidFd::open(stage.pid()).unwrap();
     let payload: Vec<u8> = (0..600).flat_map(|i| (i as f32).to_le_bytes()).collect();
     let (ticks, mut fed, mut taken) = (ticks(), 0_u64, 0_u64);
     for tick in 1..=ticks {
-        os::sleep_until(start_ns + tick * TICK_NS);
+        os::sleep_until(stage.deadline_ns(tick));
         let header = SlotHeader {
             first_frame: fed * 10,
             valid: 10,
@@ -56,7 +51,7 @@ fn every_tick_that_the_moving_average_of_60_x_10_f32_at_1_khz_skips_has_its_caus
         .stop_tick
         .store(ticks + 1, Ordering::Release);
     // It may be waiting for a tick that will not come; what it still publishes is taken so that it has room.
-    while stage.child.try_wait().unwrap().is_none() {
+    while stage.child().try_wait().unwrap().is_none() {
         ring.signal(os::pacing_signal()).ok();
         taken += u64::from(stage.take_now(0).is_some());
         std::thread::sleep(std::time::Duration::from_millis(1));

@@ -1,21 +1,22 @@
 //! What a stage in Python does wrong ends it, named, and with exit code 1.
 
-use crate::launched::{Ended, Launched, Wanted};
+use crate::launched::Wanted;
+use ephapse_driven::Ended;
 use ephapse_engine::abi::SlotHeader;
-use ephapse_engine::sync::Ordering;
 use ephapse_rtconfig::stream_type::{Dtype, Rate, StreamType};
 use serde_json::json;
 
 /// Feeds three blocks to a stage that does one thing wrong in the second, and tells how it ended and what it published.
-fn faulty(fault: &str) -> Option<(Ended, usize, bool)> {
+fn faulty(fault: &str) -> Option<(Ended, usize)> {
     let stream_type = StreamType::frames(Dtype::F32, 4, 2, Rate::hz(1000), "uV");
-    let mut stage = Launched::start(Wanted {
+    let mut stage = (Wanted {
         params: json!({ "fault": fault }),
         inputs: vec![("frames", stream_type.clone())],
         outputs: vec![("out", stream_type.clone())],
         state_bytes: 16,
         ..Wanted::stage("faulty.py")
-    })?;
+    })
+    .start()?;
     for turn in 0..3 {
         let header = SlotHeader {
             first_frame: turn * 4,
@@ -29,13 +30,12 @@ fn faulty(fault: &str) -> Option<(Ended, usize, bool)> {
     while stage.take_now(0).is_some() {
         published += 1;
     }
-    let asks_stop = stage.memory.words.asks_stop.load(Ordering::Relaxed) == 1;
-    Some((ended, published, asks_stop))
+    Some((ended, published))
 }
 
 #[track_caller]
 fn expect_failed(fault: &str, reason: &str) {
-    let Some((ended, published, asks_stop)) = faulty(fault) else {
+    let Some((ended, published)) = faulty(fault) else {
         return;
     };
     assert!(
@@ -51,7 +51,7 @@ fn expect_failed(fault: &str, reason: &str) {
         ended.stderr
     );
     assert!(ended.stderr.contains(reason), "{fault}: {}", ended.stderr);
-    assert!(!asks_stop, "{fault}: that is the graph's business");
+    assert!(!ended.asks_stop, "{fault}: that is the graph's business");
     assert!(published <= 3);
 }
 
@@ -86,7 +86,7 @@ fn an_exception_ends_the_stage_with_the_tracebacks_last_line_as_reason() {
 
 #[test]
 fn an_activation_that_fails_publishes_nothing_of_it() {
-    let Some((_, published, _)) = faulty("raises") else {
+    let Some((_, published)) = faulty("raises") else {
         return;
     };
     assert_eq!(published, 1);
@@ -102,7 +102,7 @@ fn objects_without_views_may_be_kept_and_stages_may_stop_or_end() {
         ("done", 0, 2),
         ("ending_loop", 0, 2),
     ] {
-        let Some((ended, published, asks_stop)) = faulty(fault) else {
+        let Some((ended, published)) = faulty(fault) else {
             return;
         };
         assert_eq!(
@@ -111,7 +111,7 @@ fn objects_without_views_may_be_kept_and_stages_may_stop_or_end() {
             "{fault}: {}",
             ended.stderr
         );
-        assert_eq!(asks_stop, fault == "stops");
+        assert_eq!(ended.asks_stop, fault == "stops");
         if fault == "stops" {
             assert_eq!(ended.reason, "the culture is asleep");
         }
@@ -127,7 +127,7 @@ fn what_prepare_raises_keeps_the_stage_from_starting_and_is_left_in_its_segment(
         outputs: vec![("out", stream_type)],
         ..Wanted::stage("faulty.py")
     };
-    let Some(mut stage) = Launched::spawn(wanted) else {
+    let Some(mut stage) = wanted.spawn() else {
         return;
     };
     let ended = stage.wait();

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod faults;
-mod interpreter;
 mod launched;
 mod package_tests;
 mod streams;

@@ -1,6 +1,6 @@
 //! The package's own tests, written in Python.
 
-use crate::interpreter;
+use ephapse_driven::interpreter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! What a stage in Python sees of its streams, and what becomes of them.
 
-use crate::interpreter;
-use crate::launched::{Launched, Wanted};
+use crate::launched::Wanted;
+use ephapse_driven::interpreter;
 use ephapse_engine::abi::{SlotHeader, flag};
 use ephapse_engine::stage::{
     Answer, DESCRIBE_ARGUMENT, Question, QuestionInput, StageError, Taken,
@@ -96,14 +96,14 @@ fn every_kind_of_stream_is_a_view_onto_its_slot_read_only_on_the_input_side() {
             outputs: vec![("out", stream_type.clone())],
             ..Wanted::stage("looks.py")
         };
-        let Some(mut stage) = Launched::start_piped(wanted) else {
+        let Some(mut stage) = wanted.start_piped() else {
             return;
         };
         for turn in 0..3 {
             stage.feed(0, header(10 * turn, 2), &rows(&stream_type, 2, turn as u8));
         }
         let taken: Vec<Taken> = (0..3).map(|_| stage.take(0).unwrap()).collect();
-        let said = BufReader::new(stage.child.stdout.take().unwrap());
+        let said = BufReader::new(stage.child().stdout.take().unwrap());
         let ended = stage.finish();
         assert_eq!(
             (ended.code, ended.state),
@@ -179,7 +179,7 @@ fn pass_through_hands_on_rows_and_headers_bit_for_bit() {
             outputs: vec![("out", stream_type.clone())],
             ..Wanted::stage("pass_through.py")
         };
-        let Some(mut stage) = Launched::start(wanted) else {
+        let Some(mut stage) = wanted.start() else {
             return;
         };
         let mut at = 0;
@@ -246,7 +246,7 @@ fn the_example_is_bit_for_bit_the_rust_arithmetic_as_a_class_and_as_a_loop() {
                 params: json!({ "width": width }),
                 ..Wanted::channel_average(script, &stream_type, stream_type.clone())
             };
-            let Some(mut stage) = Launched::start(wanted) else {
+            let Some(mut stage) = wanted.start() else {
                 return;
             };
             let mut state = 1_u64;
@@ -290,7 +290,7 @@ fn a_source_counts_what_it_delivers_waits_when_it_has_nothing_and_ends_its_strea
         pace: Pace::None,
         ..Wanted::stage("source.py")
     };
-    let Some(mut stage) = Launched::start(wanted) else {
+    let Some(mut stage) = wanted.start() else {
         return;
     };
     let mut seen = Vec::new();
@@ -331,7 +331,7 @@ fn state_several_blocks_a_port_several_blocks_a_call_and_what_is_held_at_the_end
         parts_per_call: 2,
         ..Wanted::stage("remembers.py")
     };
-    let Some(mut stage) = Launched::start(wanted) else {
+    let Some(mut stage) = wanted.start() else {
         return;
     };
     let payload = rows(&stream_type, 4, 0);
@@ -384,7 +384,7 @@ fn other_threads_of_the_stage_run_while_it_waits() {
         outputs: vec![("count", stream_type)],
         ..Wanted::stage("threaded.py")
     };
-    let Some(mut stage) = Launched::start(wanted) else {
+    let Some(mut stage) = wanted.start() else {
         return;
     };
     let (mut last, mut rises) = (0, 0);

@@ -1,5 +1,6 @@
 //! A Python that can import the package: the one named by `EPHAPSE_PYTHON`, where it is installed, or `python3` with the
-//! package laid out of this build. Without a Python of 3.11 or newer that has numpy the tests say so and pass.
+//! package laid out of this build, for which the test must depend on `ephapse-python`. Without a Python of 3.11 or newer
+//! that has numpy the tests say so and pass.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
-/// The package's folder in the tree, as the tests that use this module say it.
-pub use super::PACKAGE;
+/// The package's folder in the tree.
+pub const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../python");
 
 struct Python {
     program: String,

@@ -1,4 +1,4 @@
-//! A program of this tree's, made by the system's compiler.
+//! A program in C of this tree, made by the system's compiler.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +28,6 @@ fn libraries() -> PathBuf {
 }
 
 /// The static library of this build; `None`, with a notice, where there is no compiler to link it.
-#[allow(dead_code, reason = "not every test that shares this module needs it")]
 pub fn library() -> Option<PathBuf> {
     match Command::new("cc").arg("--version").output() {
         Ok(_) => Some(libraries().join("libephapse.a")),
@@ -39,9 +38,10 @@ pub fn library() -> Option<PathBuf> {
     }
 }
 
-/// `source`, a path below the library's folder; `None`, with a notice, where there is no compiler.
+/// `source`, a path below `engine/bindings/c`; `None`, with a notice, where there is no compiler. The test that asks must
+/// depend on `ephapse-c`, so that its libraries are there.
 pub fn compiled(source: &str, how: How) -> Option<Compiled> {
-    let own = Path::new(super::LIBRARY);
+    let own = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../c"));
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
     let libraries = libraries();
