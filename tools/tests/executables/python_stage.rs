@@ -15,7 +15,7 @@ fn seconds() -> u64 {
 }
 
 /// A block of 60 x 10 f32 every millisecond, each averaged over channels in Python.
-const GRAPH: &str = r#"
+pub const GRAPH: &str = r#"
 name = "python"
 timer = { period_ns = 1_000_000, cpu = 0 }
 
@@ -37,7 +37,7 @@ out = { mean = "mean" }
 "#;
 
 /// The module with the example in it: as a user would have it, but for the path to this build's package.
-fn module(place: &Place, python: &Command) {
+pub fn module(place: &Place, python: &Command) {
     let folder = place.path().join("mylab/stages/average");
     std::fs::create_dir_all(&folder).unwrap();
     let example = Path::new(interpreter::PACKAGE).join("examples/channel_average");
@@ -52,6 +52,15 @@ fn module(place: &Place, python: &Command) {
         text.replace("\"python3\"", &format!("{program:?}")),
     )
     .unwrap();
+}
+
+/// Runs the graph, with what the Python needs in its environment.
+pub fn run_command(place: &Place, python: &Command, duration: &str) -> Command {
+    let mut command = place.session_command(&["run", "python.toml", "--duration", duration]);
+    for (key, value) in python.get_envs() {
+        command.env(key, value.unwrap());
+    }
+    command
 }
 
 fn number(value: &Value, key: &str) -> u64 {
@@ -75,11 +84,7 @@ fn every_tick_that_a_stage_in_python_skips_has_its_cause_and_its_cost_is_on_the_
     let place = Place::new();
     module(&place, &python);
     place.write("python.toml", GRAPH);
-    let duration = format!("{}s", seconds());
-    let mut command = place.session_command(&["run", "python.toml", "--duration", &duration]);
-    for (key, value) in python.get_envs() {
-        command.env(key, value.unwrap());
-    }
+    let command = run_command(&place, &python, &format!("{}s", seconds()));
     let ended = place.finish(command, seconds() + 60).expect(0);
     place.expect_nothing_left();
     let report = Report::read(&place.report());
