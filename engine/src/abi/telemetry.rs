@@ -1,0 +1,72 @@
+//! A telemetry segment: activation records, and how far the collector has taken them.
+
+use super::{MAX_PORTS, PAGE};
+use crate::sync::AtomicU64;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Page 1 of a telemetry segment: written by the stage.
+#[repr(C, align(128))]
+pub struct TelemetryWords {
+    /// Records written. Release; collector Acquire \[P\].
+    pub published: AtomicU64,
+    pad0: [u64; 15],
+}
+
+/// Page 2 of a telemetry segment: written by the collector.
+#[repr(C, align(128))]
+pub struct CollectorWords {
+    /// Records taken; only an unpaced run waits for it.
+    pub taken: AtomicU64,
+    pad0: [u64; 15],
+}
+
+/// Where the slots of a telemetry segment begin, and the stride of its 128-byte records.
+pub const TELEMETRY_SLOTS_AT: usize = 3 * PAGE;
+
+/// One activation record, 128 bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ActivationRecord {
+    /// Tick (logical tick in an unpaced run).
+    pub tick: u64,
+    /// Deadline (ticked, clock) or the pacing block's commit (data): what `wake` is measured from, ns.
+    pub since_ns: u64,
+    /// Stage running, ns.
+    pub woke_ns: u64,
+    /// Outputs committed (for `stimulate`: handed), ns. 0: nothing was processed.
+    pub committed_ns: u64,
+    /// `sampled_ns` of the pacing block (for a source: of the block made).
+    pub sampled_ns: u64,
+    /// `arrived_ns` of the same block.
+    pub arrived_ns: u64,
+    /// `origin_frame` of the same block.
+    pub origin_frame: u64,
+    /// The stage's only clock during the activation.
+    pub now_ns: u64,
+    /// Low 16 bits of the input positions behind this activation.
+    pub consumed: [u16; MAX_PORTS],
+    /// Low 16 bits of the output positions behind this activation.
+    pub produced: [u16; MAX_PORTS],
+    /// Parameter epoch.
+    pub epoch: u32,
+    /// Ticks skipped before this one by late wake, long run, no room, dead; each saturates.
+    pub skipped: [u8; 4],
+    /// Differences of the previous activation: voluntary and involuntary switches, minor and major faults; each saturates.
+    pub usage: [u8; 4],
+    /// CPU the previous activation ended on.
+    pub cpu: u16,
+    /// Frames in the pacing block.
+    pub frames: u16,
+    /// Frames lost before the pacing block; saturates.
+    pub lost: u32,
+    /// Inputs in the low half, outputs in the high half.
+    pub ports: u8,
+    /// 1: first record of its activation; 2: the block carried a GAP; 4: blocks were waiting for room.
+    pub marks: u8,
+    /// Zero.
+    pub reserved: [u8; 10],
+}
+
+const _: () = {
+    assert!(size_of::<ActivationRecord>() == 128);
+};
