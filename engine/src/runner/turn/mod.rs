@@ -1,16 +1,24 @@
 //! One turn of a stage: peek, compute, stamp, publish, flip, release, record. No system call but the vDSO clock.
 
+mod ending;
+mod headers;
+mod moment;
+mod record;
+
+pub(crate) use moment::{Moment, Readiness, Verdict};
+
 use super::file::StageDuty;
 use super::input::{Choice, InputPort};
 use super::memory::{Accounts, StageMemory, StateParts};
 use super::output::OutputPort;
 use super::telemetry::TelemetryWriter;
-use crate::abi::{ActivationRecord, SlotHeader, flag};
+use crate::abi::{SlotHeader, flag};
 use crate::adapt::{self, breaks};
 use crate::os;
 use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Prepared, State};
 use crate::sync::Ordering;
 use ephapse_rtconfig::adapter::most_parts;
+use headers::{preset_of, stamp_source};
 
 /// A stage between its rings.
 pub(crate) struct Turns<P: Prepared> {
@@ -41,59 +49,6 @@ pub(crate) struct Turns<P: Prepared> {
     paced: bool,
     tick_ns: u64,
     budget_ns: Option<u64>,
-}
-
-/// When a turn happens.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Moment {
-    /// Tick of a paced run.
-    pub tick: u64,
-    /// What `wake` is measured from, ns.
-    pub since_ns: u64,
-    /// Stage running, ns.
-    pub woke_ns: u64,
-    /// Sources: when the block's last frame is taken, ns.
-    pub sampled_ns: u64,
-    /// Sources: frames that may still be given.
-    pub limit: Option<u32>,
-    /// First turn of its activation.
-    pub first: bool,
-    /// The block comes after its time.
-    pub late: bool,
-    /// Stimulation has been switched off.
-    pub off: bool,
-    /// Ticks skipped before this activation, for the record.
-    pub skipped: [u8; 4],
-    /// Kernel's counts of the previous activation, for the record.
-    pub usage: [u8; 4],
-    /// CPU of the previous activation.
-    pub cpu: u16,
-}
-
-/// May a turn begin?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readiness {
-    /// Yes.
-    Go,
-    /// The pacing input, or a block that belongs to it, is not there: the input of that number lacks it.
-    NoBlock(usize),
-    /// An output that waits for room has none.
-    NoRoom,
-    /// The pacing input has ended.
-    Ended,
-}
-
-/// What a turn came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Done; there may be another.
-    Went,
-    /// A source had nothing to give.
-    Nothing,
-    /// The stage ends its streams.
-    Ends,
-    /// The stage asks the session to stop.
-    Stop(&'static str),
 }
 
 impl<P: Prepared> Turns<P> {
@@ -444,52 +399,6 @@ impl<P: Prepared> Turns<P> {
         self.record(moment, 0, moment.woke_ns, None);
     }
 
-    fn record(
-        &mut self,
-        moment: &Moment,
-        committed_ns: u64,
-        now_ns: u64,
-        about: Option<&SlotHeader>,
-    ) {
-        let Some(telemetry) = &mut self.telemetry else {
-            return;
-        };
-        let mut record = ActivationRecord {
-            tick: moment.tick,
-            since_ns: match about {
-                Some(header) if moment.since_ns == 0 => header.committed_ns,
-                _ => moment.since_ns,
-            },
-            woke_ns: moment.woke_ns,
-            committed_ns,
-            now_ns,
-            usage: moment.usage,
-            cpu: moment.cpu,
-            epoch: self.epoch as u32,
-            ports: (self.inputs.len() | self.outputs.len() << 4) as u8,
-            marks: u8::from(moment.first),
-            ..ActivationRecord::default()
-        };
-        if moment.first {
-            record.skipped = moment.skipped;
-        }
-        if let Some(header) = about {
-            record.sampled_ns = header.sampled_ns;
-            record.arrived_ns = header.arrived_ns;
-            record.origin_frame = header.origin_frame;
-            record.frames = u16::try_from(header.valid).unwrap_or(u16::MAX);
-            record.lost = u32::try_from(header.lost).unwrap_or(u32::MAX);
-            record.marks |= if breaks(header) { 2 } else { 0 };
-        }
-        for (slot, input) in record.consumed.iter_mut().zip(&self.inputs) {
-            *slot = input.position() as u16;
-        }
-        for (slot, output) in record.produced.iter_mut().zip(&self.outputs) {
-            *slot = output.published() as u16;
-        }
-        telemetry.push(&record);
-    }
-
     /// Rings the bells of everything this activation published or released: last of all, for a reader of higher priority
     /// on this CPU runs before the ringing returns.
     pub fn ring_bells(&self) {
@@ -511,55 +420,6 @@ impl<P: Prepared> Turns<P> {
         self.outputs.iter_mut().for_each(OutputPort::warm_if_read);
     }
 
-    /// The pacing input has ended: the stage publishes what it holds, once. False while an output has no room for it.
-    pub fn finish(&mut self, moment: &Moment) -> bool {
-        if self.accounts.finished {
-            return true;
-        }
-        if self.output_without_credit().is_some() {
-            return false;
-        }
-        let mut preset = SlotHeader {
-            tick: moment.tick,
-            sampled_ns: moment.woke_ns,
-            arrived_ns: moment.woke_ns,
-            ..SlotHeader::default()
-        };
-        if !self.paced {
-            preset.sampled_ns = 0;
-            preset.arrived_ns = 0;
-        }
-        for output in &mut self.outputs {
-            output.preset(preset, 0, None);
-        }
-        self.memory.carry();
-        let StateParts { state, append, .. } = self.memory.next_state();
-        let mut ctx = Ctx {
-            tick: moment.tick,
-            now_ns: preset.sampled_ns,
-            epoch: self.epoch as u32,
-            off: moment.off,
-            state: State::new(state, append),
-        };
-        self.stage.finish(
-            &mut ctx,
-            &mut Outputs {
-                ports: &mut self.outputs,
-            },
-        );
-        let cause = self
-            .pacing
-            .map_or(moment.tick, |p| self.inputs[p].position());
-        let committed_ns = if self.paced { os::monotonic_ns() } else { 0 };
-        for output in &mut self.outputs {
-            output.seal(cause, self.epoch as u32, committed_ns);
-            output.publish();
-        }
-        self.accounts.finished = true;
-        self.flip();
-        true
-    }
-
     /// Gives the stage new parameters, if the launcher has written any.
     pub fn tune(&mut self) {
         let epoch = self.memory.orders.epoch.load(Ordering::Acquire);
@@ -578,41 +438,6 @@ impl<P: Prepared> Turns<P> {
             Err(why) => self.memory.say(&why),
         }
         self.memory.words.epoch.store(epoch, Ordering::Release);
-    }
-
-    /// True if some output's stream has ended: by a predecessor, when this process has just begun.
-    pub fn some_output_ended(&self) -> bool {
-        self.outputs.iter().any(OutputPort::ended)
-    }
-
-    /// Ends every output.
-    pub fn end_outputs(&mut self, reason: u64) {
-        for output in &mut self.outputs {
-            output.end(reason);
-        }
-        self.memory.carry();
-        self.flip();
-        self.ring_bells();
-    }
-
-    /// Passes over what other inputs still get after the pacing one has ended; true when all have ended.
-    pub fn drain_inputs(&mut self) -> bool {
-        let mut all = true;
-        for input in self.inputs.iter_mut().filter(|i| !i.feedback) {
-            input.drain();
-            all &= input.done();
-        }
-        self.memory.carry();
-        self.flip();
-        self.ring_bells();
-        all
-    }
-
-    /// Why the pacing stream ended; `finished` for a source.
-    pub fn pacing_end_reason(&self) -> u64 {
-        self.pacing
-            .and_then(|p| self.inputs[p].end_reason())
-            .unwrap_or(crate::abi::end_reason::FINISHED)
     }
 
     /// When the newest turn that came to something was done, ns.
@@ -639,47 +464,6 @@ impl<P: Prepared> Turns<P> {
         self.inputs.iter().for_each(InputPort::touch);
         self.outputs.iter().for_each(OutputPort::touch);
     }
-}
-
-impl Accounts {
-    /// Settling of a stage's output: what its input has left, plus its own time from there, and at least what it had
-    /// left itself. Returns the frames of this block that are still settling and keeps the rest.
-    fn settle(&mut self, input_settling: u32, valid: u32, settle_frames: u64) -> u32 {
-        let from_input = if input_settling > 0 {
-            u64::from(input_settling) + settle_frames
-        } else {
-            0
-        };
-        let settling = self.settle_left.max(from_input);
-        self.settle_left = settling.saturating_sub(u64::from(valid));
-        settling.min(u64::from(valid)) as u32
-    }
-}
-
-/// What the header of an output begins with: what its maker passes on from the pacing block.
-fn preset_of(moment: &Moment, pacing: &SlotHeader) -> SlotHeader {
-    SlotHeader {
-        tick: moment.tick,
-        first_frame: pacing.first_frame,
-        origin_stream: pacing.origin_stream,
-        flags: pacing.flags & flag::PASSED_ON | if moment.late { flag::LATE } else { 0 },
-        origin_first: pacing.origin_first,
-        origin_frame: pacing.origin_frame,
-        sampled_ns: pacing.sampled_ns,
-        arrived_ns: pacing.arrived_ns,
-        ..SlotHeader::default()
-    }
-}
-
-/// A source's own stamps: its frames are the origin of everything behind it.
-fn stamp_source(header: &mut SlotHeader, moment: &Moment, origin: u32, paced: bool) {
-    header.origin_stream = origin;
-    header.sampled_ns = moment.sampled_ns;
-    header.arrived_ns = if paced {
-        moment.woke_ns
-    } else {
-        moment.sampled_ns
-    };
 }
 
 fn call<P: Prepared>(
