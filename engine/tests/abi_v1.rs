@@ -1,6 +1,6 @@
 //! Segments of ABI version 1 as they were when it was frozen (`tests/abi_v1/*.bin`), and what stands in them (`*.txt`).
 //!
-//! Today's code must still write the same bytes, and read from them what they say; a reader in C, written from `ABI.md`
+//! Today's code must still write the same bytes, and read from them what they say; a reader in C, which knows `ABI.md`
 //! alone, must read the same. Images are stored without the zeros at their end. `EPHAPSE_REGENERATE=1` writes the files
 //! anew: only for what the document allows a minor version to do, and beside the old ones then.
 
@@ -650,7 +650,7 @@ fn by_the_reader(program: &Path, folder: &Path, bytes: &[u8]) -> Result<String, 
 }
 
 #[test]
-fn a_reader_written_from_the_document_alone_reads_the_same() {
+fn a_reader_that_knows_the_document_alone_reads_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("reader");
     let compiled = Command::new("cc")

@@ -1,6 +1,6 @@
 /* Reads a segment of Ephapse's ABI version 1 from a file and prints what stands in it, one "name value" per line.
  *
- * Written from engine/ABI.md alone, with no header of the engine: what it prints must be what the engine says of the same
+ * Knows of segments only what engine/ABI.md says, with no header of the engine: what it prints must be what the engine says of the same
  * bytes (tests/abi_v1.rs). Numbers in the strings below are widths in bytes, as in the document's tables; `t` marks a text,
  * `x` raw bytes, `.` bytes to pass over. */
 #include <inttypes.h>
