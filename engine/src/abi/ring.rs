@@ -209,7 +209,7 @@ pub struct ProducerWords {
     pad1: [u64; 15],
     /// Blocks published: the next position. Release; readers Acquire \[P\].
     pub published: AtomicU64,
-    /// [`OPEN`], or the position at which the stream ends. Release, stored after the two below; readers Acquire \[E\].
+    /// [`OPEN`](super::OPEN), or the position at which the stream ends. Release, stored after the two below; readers Acquire \[E\].
     pub end: AtomicU64,
     /// See [`end_reason`].
     pub end_reason: AtomicU64,

@@ -11,7 +11,7 @@ pub struct SessionWords {
     pub start_ns: AtomicU64,
     /// First tick.
     pub start_tick: AtomicU64,
-    /// First tick that no longer falls due; [`OPEN`] while running.
+    /// First tick that no longer falls due; [`OPEN`](super::OPEN) while running.
     pub stop_tick: AtomicU64,
     /// 0 run; 1 sources end, the rest drains; 2 leave now.
     pub stop: AtomicU64,

@@ -39,7 +39,7 @@ pub mod stage_state {
 /// Page 1 of a stage segment: written by the stage.
 #[repr(C, align(128))]
 pub struct StageWords {
-    /// As in [`ProducerWords`].
+    /// As in [`ProducerWords`](super::ProducerWords).
     pub owner: AtomicU64,
     /// See [`stage_state`].
     pub state: AtomicU64,
