@@ -42,6 +42,10 @@ pub enum Command {
     Off(OffArgs),
     /// Changes live parameters of a stage of a running session, between two of its activations
     Set(SetArgs),
+    /// Prints the graph of a running session as it was resolved, every default written out
+    Graph(SessionGraphArgs),
+    /// Records a remark with the tick of this moment: an entry among the session's events, and in its capture
+    Mark(MarkArgs),
     /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
     Restart(RestartArgs),
     /// Prints the blocks of a running stream, or keeps them in a NumPy file; never holds the session back
@@ -325,6 +329,24 @@ pub struct SetArgs {
     /// `PARAMETER=VALUE`, the value as JSON or as plain text, e.g. `table_hz=[[0.5,12.0]]`
     #[arg(required = true)]
     pub params: Vec<String>,
+    /// Session; may be left out if only one runs
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SessionGraphArgs {
+    /// Session; may be left out if only one runs
+    pub session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct MarkArgs {
+    /// What is to be remembered, one line of at most 192 bytes
+    pub text: String,
     /// Session; may be left out if only one runs
     #[arg(long)]
     pub session: Option<String>,

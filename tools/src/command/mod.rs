@@ -32,6 +32,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
         Command::Set(args) => control::set(&args),
+        Command::Graph(args) => control::graph(&args),
+        Command::Mark(args) => control::mark(&args),
         Command::Restart(args) => control::restart(&args),
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),
