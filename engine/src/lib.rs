@@ -21,3 +21,4 @@ pub mod stage;
 pub mod sync;
 pub mod text;
 mod timer;
+pub mod trap;

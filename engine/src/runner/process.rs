@@ -88,6 +88,10 @@ fn owner(file: &StageFile) -> u64 {
 
 fn run_timer(file: &StageFile, duty: &TimerDuty) -> Result<(), ProcessError> {
     let mut timer = Timer::attach(file, duty)?;
+    if os::lifeline_cut(file.lifeline_fd) {
+        // As in `run_generation`.
+        return Ok(());
+    }
     timer
         .memory()
         .words
@@ -173,6 +177,11 @@ fn run_generation<P: Prepared>(
     let own = of_session.open_beside(&file.stage_segment, segment::STAGE)?;
     let session = SessionView::attach(&of_session, Access::ReadOnly)?;
     let memory = StageMemory::attach(&own, Access::ReadWrite)?;
+    if os::lifeline_cut(file.lifeline_fd) {
+        // These may be the segments of the next session of this name, which has a process of its own for every role: they
+        // are made after this one's launcher died, so looking now is soon enough.
+        return Ok(());
+    }
     report_panics(&own)?;
     memory.words.owner.store(owner(file), Ordering::Release);
     let words = own

@@ -9,6 +9,7 @@ mod edges;
 mod finished;
 mod isolation;
 mod languages;
+mod launcher_kills;
 mod loop_graph;
 mod modules;
 mod newcomer;
