@@ -12,7 +12,7 @@ use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
 use std::time::Duration;
 
 /// All waits are bounded by this and then look at the stop word and the lifeline.
-const BOUND: Duration = Duration::from_millis(100);
+pub(super) const BOUND: Duration = Duration::from_millis(100);
 /// How long a source waits for its helper before it looks again.
 const HELPER_BOUND: Duration = Duration::from_millis(10);
 /// A spinning stage looks at its rings this often, and at nothing else, before it looks at clock, stop word and lifeline.
@@ -86,7 +86,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
-    fn stopping(&self) -> u64 {
+    pub(super) fn stopping(&self) -> u64 {
         if self.orphaned {
             2
         } else {
@@ -133,6 +133,11 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// Clock and heartbeat, and the lifeline (a system call) once in [`BOUND`]. Never between a wake and its activation.
     fn look_around(&mut self) {
         self.turns.tune();
+        self.look_at_clock();
+    }
+
+    /// The same without new parameters.
+    pub(super) fn look_at_clock(&mut self) {
         self.looked_ns = os::monotonic_ns();
         let words = &self.turns.memory.words;
         words.heartbeat_ns.store(self.looked_ns, Ordering::Relaxed);
@@ -163,7 +168,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
-    fn end(&mut self, reason: u64) {
+    pub(super) fn end(&mut self, reason: u64) {
         if !self.ended {
             self.turns
                 .memory
@@ -191,6 +196,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// The pacing input has ended: publish what is held, end the outputs, pass over the rest. True when all is over.
     fn wind_up(&mut self, moment: &Moment) -> bool {
         if !self.ended {
+            self.wait_for_collector();
             if !self.turns.finish(moment) {
                 return false;
             }
@@ -422,7 +428,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     }
 
     /// An unpaced run is faster than the collector's rhythm: it waits for room in its telemetry ring.
-    fn wait_for_collector(&mut self) {
+    pub(super) fn wait_for_collector(&mut self) {
         while !self.paced && !self.turns.collector_has_room() && self.stopping() != 2 {
             std::thread::sleep(Duration::from_millis(1));
             self.look_around();

@@ -1,6 +1,6 @@
 //! Blocks as JSON, one line each.
 
-use super::elements::{element, field_elements, field_text};
+use ephapse_engine::elements::{element, field_elements, field_text};
 use super::{Columns, Shown, Sink};
 use ephapse_engine::abi::{SlotHeader, flag};
 use ephapse_rtconfig::stream_type::{Kind, RecordLayout, StreamType};
