@@ -183,7 +183,7 @@ mod tests {
         let (a, b) = ((&header(), left.as_bytes()), (&header(), right.as_bytes()));
         let found = difference(&frames, a, b, Stamps::Compared).unwrap();
         assert_eq!((found.tick, found.position), (40, 7));
-        assert_eq!(found.place, "frame 1, channel 1");
+        assert_eq!(found.place, "frame 1, channel 2");
         assert_eq!((found.left, found.right), ("0.1".to_owned(), right[3].to_string()));
     }
 

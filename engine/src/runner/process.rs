@@ -9,7 +9,7 @@ use super::pace::Loop;
 use super::parked;
 use super::placement::{Wanted, place};
 use super::playback;
-use super::script::{Script, ScriptError};
+use super::script::ScriptError;
 use super::telemetry::TelemetryWriter;
 use super::turn::Turns;
 use crate::abi::{StageWords, segment, stage_state};
