@@ -64,7 +64,11 @@ impl Side {
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn compare(left: &Capture, right: &Capture, stamps: Stamps) -> Result<Comparison, CaptureError> {
+pub fn compare(
+    left: &Capture,
+    right: &Capture,
+    stamps: Stamps,
+) -> Result<Comparison, CaptureError> {
     let (a, b) = (left.meta(), right.meta());
     let mut streams = Vec::new();
     let mut only_left = Vec::new();
@@ -77,7 +81,13 @@ pub fn compare(left: &Capture, right: &Capture, stamps: Stamps) -> Result<Compar
     }
     let names = b.streams.iter().map(|stream| b.stream_name(*stream));
     let only_right = names.filter(|name| a.stream(name).is_none());
-    let place = |stage: &str| a.plan.stages.iter().position(|s| s.name == stage).unwrap_or(0);
+    let place = |stage: &str| {
+        a.plan
+            .stages
+            .iter()
+            .position(|s| s.name == stage)
+            .unwrap_or(0)
+    };
     Ok(Comparison {
         first: earliest(&streams, place).map(|(finding, _)| finding.clone()),
         only_right: only_right.map(str::to_owned).collect(),
@@ -93,7 +103,10 @@ fn one(
     stamps: Stamps,
 ) -> Result<StreamFinding, CaptureError> {
     let mut finding = StreamFinding::of(left.meta(), stream);
-    let types = (left.meta().stream_type(stream), right.meta().stream_type(other));
+    let types = (
+        left.meta().stream_type(stream),
+        right.meta().stream_type(other),
+    );
     let (Some(stream_type), Some(other_type)) = types else {
         return Ok(finding);
     };

@@ -61,7 +61,11 @@ pub fn difference(
         return Some(at("flags".into(), shown(a), shown(b)));
     }
     if a.reserved != b.reserved {
-        return Some(at("reserved".into(), format!("{:?}", a.reserved), format!("{:?}", b.reserved)));
+        return Some(at(
+            "reserved".into(),
+            format!("{:?}", a.reserved),
+            format!("{:?}", b.reserved),
+        ));
     }
     if a_rows == b_rows {
         return None;
@@ -77,7 +81,11 @@ pub fn difference(
         Some(layout) => in_record(layout, a_row, b_row),
         None => in_frame(stream_type, a_row, b_row),
     };
-    let what = if stream_type.record.is_some() { "record" } else { "frame" };
+    let what = if stream_type.record.is_some() {
+        "record"
+    } else {
+        "frame"
+    };
     Some(at(format!("{what} {row}, {element}"), left, right))
 }
 
@@ -124,7 +132,10 @@ fn unequal(dtype: Dtype, a: &[u8], b: &[u8], index: usize) -> Option<(String, St
     }
     // Two that are no numbers are shown alike.
     let size = dtype_bytes(dtype)?;
-    let (a, b) = (a.get(index * size..)?.get(..size)?, b.get(index * size..)?.get(..size)?);
+    let (a, b) = (
+        a.get(index * size..)?.get(..size)?,
+        b.get(index * size..)?.get(..size)?,
+    );
     (a != b).then(|| (hex(a), hex(b)))
 }
 
@@ -144,7 +155,10 @@ fn bytes(a: &[u8], b: &[u8]) -> (String, String, String) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().rev().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    bytes
+        .iter()
+        .rev()
+        .fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -184,7 +198,10 @@ mod tests {
         let found = difference(&frames, a, b, Stamps::Compared).unwrap();
         assert_eq!((found.tick, found.position), (40, 7));
         assert_eq!(found.place, "frame 1, channel 2");
-        assert_eq!((found.left, found.right), ("0.1".to_owned(), right[3].to_string()));
+        assert_eq!(
+            (found.left, found.right),
+            ("0.1".to_owned(), right[3].to_string())
+        );
     }
 
     #[test]
@@ -194,7 +211,10 @@ mod tests {
         let right = (f64::NAN.to_bits() | 1).to_le_bytes();
         let (a, b) = ((&header(), &left[..]), (&header(), &right[..]));
         let found = difference(&frames, a, b, Stamps::Compared).unwrap();
-        assert_eq!((found.left.as_str(), found.right.as_str()), ("0x7ff8000000000000", "0x7ff8000000000001"));
+        assert_eq!(
+            (found.left.as_str(), found.right.as_str()),
+            ("0x7ff8000000000000", "0x7ff8000000000001")
+        );
     }
 
     #[test]

@@ -37,7 +37,9 @@ pub enum ReplayError {
         kind: String,
     },
     /// A stage's turns are not there.
-    #[error("stage `{stage}`: the capture has no activation records of it: it was recorded without them")]
+    #[error(
+        "stage `{stage}`: the capture has no activation records of it: it was recorded without them"
+    )]
     NoActivations {
         /// Stage.
         stage: String,
@@ -160,7 +162,11 @@ pub fn plan(
     let notes = Notes::of(capture)?;
     let mut original = meta.plan.clone();
     change(&mut original, changes)?;
-    let fates: Vec<Fate> = original.stages.iter().map(|stage| fate(&original, stage)).collect();
+    let fates: Vec<Fate> = original
+        .stages
+        .iter()
+        .map(|stage| fate(&original, stage))
+        .collect();
     let mut builder = Builder {
         stages: Vec::new(),
         parts: Vec::new(),
@@ -179,12 +185,19 @@ pub fn plan(
         }
         let read = |stream: usize| {
             let readers = &original.streams[stream].seats;
-            readers.iter().any(|seat| fates[seat.stage] == Fate::Scripted)
+            readers
+                .iter()
+                .any(|seat| fates[seat.stage] == Fate::Scripted)
         };
         let keeps = |stream: usize| {
             fates[index] == Fate::Scripted || recorded(stream).recorded || read(stream)
         };
-        let kept: Vec<usize> = stage.outputs.iter().map(|o| o.stream).filter(|s| keeps(*s)).collect();
+        let kept: Vec<usize> = stage
+            .outputs
+            .iter()
+            .map(|o| o.stream)
+            .filter(|s| keeps(*s))
+            .collect();
         if fates[index] == Fate::Played
             && let Some(stream) = kept.iter().find(|stream| !recorded(**stream).recorded)
         {
@@ -200,9 +213,11 @@ pub fn plan(
         let outputs: Vec<RecordedStream> = kept.iter().map(|s| recorded(*s)).collect();
         let (stage, part) = if fates[index] == Fate::Scripted {
             let described = redescribed(stage, &meta.plan, changes, describe)?;
-            let process = meta.process(&stage.name).ok_or_else(|| ReplayError::NoActivations {
-                stage: stage.name.clone(),
-            })?;
+            let process = meta
+                .process(&stage.name)
+                .ok_or_else(|| ReplayError::NoActivations {
+                    stage: stage.name.clone(),
+                })?;
             let mut params = notes.params.get(&stage.name).cloned().unwrap_or_default();
             // What was changed stays changed, whatever was set later.
             for (_, all) in &mut params {
@@ -214,11 +229,14 @@ pub fn plan(
                 described,
                 ..quiet(stage)
             };
-            (scripted, ReplayPart::Scripted {
-                process,
-                outputs,
-                params,
-            })
+            (
+                scripted,
+                ReplayPart::Scripted {
+                    process,
+                    outputs,
+                    params,
+                },
+            )
         } else {
             let played = StagePlan {
                 role: Role::Acquire,
@@ -245,7 +263,11 @@ pub fn plan(
         .collect();
     builder.compare(&compared);
     let decisions = decisions(&original, &builder);
-    let session: String = original.session.chars().take(LONGEST_NAME - SUFFIX.len()).collect();
+    let session: String = original
+        .session
+        .chars()
+        .take(LONGEST_NAME - SUFFIX.len())
+        .collect();
     Ok(Planned {
         decisions,
         plan: Plan {
@@ -293,7 +315,9 @@ fn fate(plan: &Plan, stage: &StagePlan) -> Fate {
     if stage.helper_of.is_some() {
         let feeds = |output: &OutputPlan| {
             let readers = &plan.streams[output.stream].seats;
-            readers.iter().any(|seat| plan.stages[seat.stage].role == Role::Process)
+            readers
+                .iter()
+                .any(|seat| plan.stages[seat.stage].role == Role::Process)
         };
         return if stage.outputs.iter().any(feeds) {
             Fate::Played
@@ -367,7 +391,10 @@ fn decisions(original: &Plan, builder: &Builder) -> Vec<String> {
     let made: Vec<usize> = builder.scripted_streams().collect();
     let of = |wanted: &dyn Fn(&StreamPlan) -> bool| -> Vec<String> {
         let streams = made.iter().map(|stream| &original.streams[*stream]);
-        streams.filter(|s| wanted(s)).map(|s| s.name.clone()).collect()
+        streams
+            .filter(|s| wanted(s))
+            .map(|s| s.name.clone())
+            .collect()
     };
     let role = |seat: &SeatPlan| original.stages[seat.stage].role;
     let stimulating = of(&|s| s.seats.iter().any(|seat| role(seat) == Role::Stimulate));
@@ -401,7 +428,11 @@ impl Builder {
         self.streams.push(StreamPlan {
             full: Full::Wait,
             // A seat that held nobody back then keeps a block now.
-            slots: if lapped { stream.slots.saturating_mul(2) } else { stream.slots },
+            slots: if lapped {
+                stream.slots.saturating_mul(2)
+            } else {
+                stream.slots
+            },
             seats: Vec::new(),
             spare_seats: 0,
             ..stream.clone()
@@ -428,7 +459,9 @@ impl Builder {
         }
         let new_stream = self.new_stream.clone();
         for (index, stage) in self.stages.iter_mut().enumerate() {
-            stage.outputs.retain(|output| new_stream.contains_key(&output.stream));
+            stage
+                .outputs
+                .retain(|output| new_stream.contains_key(&output.stream));
             for output in &mut stage.outputs {
                 output.stream = new_stream[&output.stream];
             }

@@ -82,14 +82,23 @@ impl Proof {
 
     /// One line, as report and certificate have it.
     pub fn line(&self) -> String {
-        let first = self.first.as_ref().and_then(|f| Some((f, f.first.as_ref()?)));
+        let first = self
+            .first
+            .as_ref()
+            .and_then(|f| Some((f, f.first.as_ref()?)));
         match (self.verdict, first) {
             (ProofVerdict::Identical, _) => {
                 format!("replays: identical ({} decisions)", grouped(self.decisions))
             }
             (ProofVerdict::Differs, Some((finding, first))) => format!(
                 "replays: DIFFERENT from tick {} on: stage `{}`, stream `{}`, position {}, {}: recorded {}, replayed {}",
-                first.tick, finding.stage, finding.stream, first.position, first.place, first.left, first.right
+                first.tick,
+                finding.stage,
+                finding.stream,
+                first.position,
+                first.place,
+                first.left,
+                first.right
             ),
             _ => format!(
                 "replays: NOT PROVED ({} decisions are identical): {}",
@@ -120,26 +129,36 @@ pub fn prove(path: &Path, options: &mut ProofOptions<'_>) -> Result<Proof, Repla
     // Its processes may run in folders of their own.
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let capture = Capture::open(&path)?;
-    let findings = std::path::absolute(&options.findings).unwrap_or_else(|_| options.findings.clone());
-    let planned = planned::plan(&capture, options.speed, &options.changes, &findings, options.describe)?;
+    let findings =
+        std::path::absolute(&options.findings).unwrap_or_else(|_| options.findings.clone());
+    let planned = planned::plan(
+        &capture,
+        options.speed,
+        &options.changes,
+        &findings,
+        options.describe,
+    )?;
     let failed = |source: std::io::Error| ReplayError::File {
         path: findings.clone(),
         why: source.to_string(),
     };
     std::fs::create_dir_all(&findings).map_err(failed)?;
     let interrupts = options.interrupts.clone();
-    let outcome = launch::launch(&planned.plan, &mut Options {
-        duration: None,
-        require_rt: false,
-        hold_cpu_latency: false,
-        lean_program: options.lean_program.clone(),
-        full_program: options.full_program.clone(),
-        interrupts: options.interrupts.clone(),
-        live: options.live,
-        redescribe: options.describe,
-        live_params: &|_| Vec::new(),
-        before_check: &mut |_| {},
-    });
+    let outcome = launch::launch(
+        &planned.plan,
+        &mut Options {
+            duration: None,
+            require_rt: false,
+            hold_cpu_latency: false,
+            lean_program: options.lean_program.clone(),
+            full_program: options.full_program.clone(),
+            interrupts: options.interrupts.clone(),
+            live: options.live,
+            redescribe: options.describe,
+            live_params: &|_| Vec::new(),
+            before_check: &mut |_| {},
+        },
+    );
     let streams = gather(&findings, &planned.plan.stages);
     // What cannot be removed is in nobody's way.
     let _ = std::fs::remove_dir_all(&findings);
@@ -147,7 +166,14 @@ pub fn prove(path: &Path, options: &mut ProofOptions<'_>) -> Result<Proof, Repla
     let interrupted = interrupts.load(Ordering::Acquire) > 0;
     let replay = planned.plan.replay.iter().flat_map(|replay| &replay.parts);
     let parts: Vec<&ReplayPart> = replay.collect();
-    judge(&capture, streams, planned.decisions, &parts, &outcome, interrupted)
+    judge(
+        &capture,
+        streams,
+        planned.decisions,
+        &parts,
+        &outcome,
+        interrupted,
+    )
 }
 
 /// What the comparing processes have left. One that was killed has left nothing, and that is known by its death.
@@ -189,12 +215,17 @@ fn judge(
         None => None,
     };
     let blocks = streams.iter().map(|s| s.compared).sum();
-    let of_decisions = streams.iter().filter(|s| decision_streams.contains(&s.stream));
+    let of_decisions = streams
+        .iter()
+        .filter(|s| decision_streams.contains(&s.stream));
     let (verdict, why) = match (&first, guess, fault) {
         (Some(_), Some(guess), _) => (ProofVerdict::Unproved, guess),
         (Some(_), None, _) => (ProofVerdict::Differs, String::new()),
         (None, _, _) if interrupted => (ProofVerdict::Unproved, "interrupted".to_owned()),
-        (None, _, Some(fault)) => (ProofVerdict::Unproved, format!("{} {}", fault.who, fault.what)),
+        (None, _, Some(fault)) => (
+            ProofVerdict::Unproved,
+            format!("{} {}", fault.who, fault.what),
+        ),
         (None, _, None) if blocks == 0 => (
             ProofVerdict::Unproved,
             "the capture holds no block of a stream that is computed".to_owned(),
@@ -228,7 +259,11 @@ fn short_streams(capture: &Capture, streams: &mut [StreamFinding], parts: &[&Rep
             continue;
         };
         if finding.replayed < end.position {
-            let tick = if finding.beyond > 0 { finding.beyond_tick } else { finding.last_tick };
+            let tick = if finding.beyond > 0 {
+                finding.beyond_tick
+            } else {
+                finding.last_tick
+            };
             finding.first.get_or_insert(Difference {
                 tick,
                 position: finding.replayed,

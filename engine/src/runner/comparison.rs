@@ -77,7 +77,12 @@ impl Compared {
 
     /// Passes over recorded blocks before that position.
     fn advance_to(&mut self, position: u64) -> Result<(), CaptureError> {
-        while !self.over && self.next.as_ref().is_none_or(|(h, _)| h.position < position) {
+        while !self.over
+            && self
+                .next
+                .as_ref()
+                .is_none_or(|(h, _)| h.position < position)
+        {
             match self.blocks.next().transpose()? {
                 Some(Recorded::Block(header, payload)) => self.next = Some((header, payload)),
                 Some(Recorded::Missing { count, .. }) => self.missing += count,
@@ -120,7 +125,9 @@ pub(super) fn run(
         let capture = Capture::open(&source.capture)?;
         let edges = duty.inputs.iter().zip(&duty.plan.inputs).zip(inputs);
         let compared = edges.map(|((edge, plan), of)| {
-            let ring = attached.of_session.open_beside(&edge.segment, segment::RING)?;
+            let ring = attached
+                .of_session
+                .open_beside(&edge.segment, segment::RING)?;
             Ok(Compared {
                 of: *of,
                 stream_type: edge.stream_type.clone(),

@@ -241,7 +241,10 @@ impl InputPort {
             return Ok(Choice::NotYet);
         };
         seat.refresh();
-        let behind = seen.first.saturating_sub(seat.position()).min(seat.available());
+        let behind = seen
+            .first
+            .saturating_sub(seat.position())
+            .min(seat.available());
         self.pass_over(behind);
         let Seat::Hold(seat) = &mut self.seat else {
             return Ok(Choice::NotYet);
@@ -474,7 +477,9 @@ impl InputPort {
         };
         let behind = (0_u64..).zip(&buffers[..self.chosen]);
         let first = seat.position().wrapping_sub(self.chosen as u64);
-        behind.into_iter().any(|(n, (header, _))| header.position != first + n)
+        behind
+            .into_iter()
+            .any(|(n, (header, _))| header.position != first + n)
     }
 
     /// True if that block, as it was shown, is the one that is passed over.

@@ -127,7 +127,9 @@ pub(super) fn run(
         let capture = Capture::open(&source.capture)?;
         let edges = duty.outputs.iter().zip(&duty.plan.outputs).zip(outputs);
         let played = edges.map(|((edge, output), of)| {
-            let ring = attached.of_session.open_beside(&edge.segment, segment::RING)?;
+            let ring = attached
+                .of_session
+                .open_beside(&edge.segment, segment::RING)?;
             Ok(Played {
                 stage: duty.plan.name.clone(),
                 name: output.port.clone(),
@@ -148,7 +150,9 @@ pub(super) fn run(
         let play = |played: &mut Vec<Played>| loop {
             let stopping = attached.stopping(file);
             if stopping != 0 {
-                played.iter_mut().for_each(|p| p.end(end_reason::STOPPED, 0));
+                played
+                    .iter_mut()
+                    .for_each(|p| p.end(end_reason::STOPPED, 0));
                 return Ok(());
             }
             let now_ns = os::monotonic_ns();

@@ -13,12 +13,12 @@ use super::script::ScriptError;
 use super::telemetry::TelemetryWriter;
 use super::turn::Turns;
 use crate::abi::{StageWords, segment, stage_state};
+use crate::capture::CaptureError;
 use crate::os;
 use crate::shm::{Access, Segment, ShmError, Words};
 use crate::stage::{Prepared, Runnable, Stage};
 use crate::sync::Ordering;
 use crate::timer::Timer;
-use crate::capture::CaptureError;
 use ephapse_rtconfig::plan::{Pace, Policy, ReplayPart, StagePlan, WaitKind};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
@@ -232,7 +232,9 @@ impl Attached {
 
     /// How far the session is told to stop: 2 if its launcher is gone.
     pub fn stopping(&self, file: &StageFile) -> u64 {
-        self.words.heartbeat_ns.store(os::monotonic_ns(), Ordering::Relaxed);
+        self.words
+            .heartbeat_ns
+            .store(os::monotonic_ns(), Ordering::Relaxed);
         if os::lifeline_cut(file.lifeline_fd) {
             2
         } else {

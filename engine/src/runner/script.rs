@@ -122,7 +122,12 @@ struct Headers {
 
 impl Headers {
     /// The headers of `from..to`; `None` if one of them is not recorded.
-    fn of(&mut self, capture: &Capture, from: u64, to: u64) -> Result<Option<Vec<SlotHeader>>, CaptureError> {
+    fn of(
+        &mut self,
+        capture: &Capture,
+        from: u64,
+        to: u64,
+    ) -> Result<Option<Vec<SlotHeader>>, CaptureError> {
         if !self.stream.recorded {
             return Ok(None);
         }
@@ -179,16 +184,24 @@ impl<'a> Script<'a> {
         paced: bool,
     ) -> Result<Self, ScriptError> {
         let meta = capture.meta();
-        let name = meta.processes.get(process as usize).cloned().unwrap_or_default();
+        let name = meta
+            .processes
+            .get(process as usize)
+            .cloned()
+            .unwrap_or_default();
         let stage = meta.plan.stages.iter().find(|s| s.name == name);
         let refused = |why: String| ScriptError::Capture {
             stage: name.clone(),
             why,
         };
         let Some(stage) = stage else {
-            return Err(refused(format!("the capture has no stage with process {process}")));
+            return Err(refused(format!(
+                "the capture has no stage with process {process}"
+            )));
         };
-        let records = capture.activations(process).map_err(|e| refused(e.to_string()))?;
+        let records = capture
+            .activations(process)
+            .map_err(|e| refused(e.to_string()))?;
         let rules = stage.inputs.iter().enumerate().map(|(index, input)| {
             if Some(index) == stage.pacing || stage.merged_into(index) == stage.pacing {
                 Rule::Paces
@@ -285,7 +298,8 @@ impl<'a> Script<'a> {
         let inputs = self.stage.inputs.len();
         if record.blocks == 0 && inputs > 0 && !unrecorded && !finish {
             return Err(self.unproved(
-                "its records do not say what its turns saw: they were written by an older version".into(),
+                "its records do not say what its turns saw: they were written by an older version"
+                    .into(),
             ));
         }
         if is(circumstance::SCATTERED) {
@@ -298,7 +312,11 @@ impl<'a> Script<'a> {
             tick: record.tick,
             woke_ns: record.woke_ns,
             now_ns: record.now_ns,
-            committed_ns: if self.paced { record.committed_ns } else { record.now_ns },
+            committed_ns: if self.paced {
+                record.committed_ns
+            } else {
+                record.now_ns
+            },
             epoch: record.epoch,
             circumstances: record.circumstances,
             guessed: unrecorded || is(circumstance::WITHHELD),

@@ -136,7 +136,12 @@ impl<P: Prepared> Loop<'_, P> {
         })
     }
 
-    fn lose_patience(&mut self, step: &Step, lacks: Lacks, patience: &mut Patience) -> Result<(), ScriptError> {
+    fn lose_patience(
+        &mut self,
+        step: &Step,
+        lacks: Lacks,
+        patience: &mut Patience,
+    ) -> Result<(), ScriptError> {
         let mut seen = [0; MAX_PORTS];
         for (seen, input) in seen.iter_mut().zip(&mut self.turns.inputs) {
             *seen = input.position() + input.available();
@@ -149,7 +154,9 @@ impl<P: Prepared> Loop<'_, P> {
             return Ok(());
         }
         let what = match lacks {
-            Lacks::Room { output, .. } => format!("room on output `{}`", self.plan.outputs[output].port),
+            Lacks::Room { output, .. } => {
+                format!("room on output `{}`", self.plan.outputs[output].port)
+            }
             Lacks::Blocks { input, .. } => format!(
                 "block {} of input `{}`, which stands at {}",
                 step.inputs[input].first + step.inputs[input].count.saturating_sub(1),

@@ -61,7 +61,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     for (name, test) in tests {
-        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
+        if wanted
+            .as_ref()
+            .is_none_or(|wanted| name.contains(wanted.as_str()))
+        {
             // A panic ends the program with its message, and with a code that is not 0.
             test();
             println!("test {name} ... ok");
@@ -78,11 +81,20 @@ fn proved(capture: &Path, changes: Vec<ParamChange>) -> Proof {
 #[track_caller]
 fn expect_identical(capture: &Path) -> Proof {
     let proof = proved(capture, Vec::new());
-    assert_eq!(proof.verdict, ProofVerdict::Identical, "{}\n{proof:#?}", proof.line());
+    assert_eq!(
+        proof.verdict,
+        ProofVerdict::Identical,
+        "{}\n{proof:#?}",
+        proof.line()
+    );
     assert!(proof.decisions > 100, "{}", proof.line());
     for stream in &proof.streams {
         assert!(stream.compared > 0, "{stream:?}");
-        assert_eq!((stream.uncompared, stream.beyond, stream.differing), (0, 0, 0), "{stream:?}");
+        assert_eq!(
+            (stream.uncompared, stream.beyond, stream.differing),
+            (0, 0, 0),
+            "{stream:?}"
+        );
     }
     proof
 }
@@ -138,7 +150,11 @@ fn a_changed_parameter_shows_in_the_tick_from_which_on_it_counts() {
     assert_eq!((finding.stage.as_str(), first.position), ("decide", 50));
     let tick = recorded.header("decision", 50).tick;
     assert_eq!(first.tick, tick);
-    assert!(proof.line().contains(&format!("tick {tick}")), "{}", proof.line());
+    assert!(
+        proof.line().contains(&format!("tick {tick}")),
+        "{}",
+        proof.line()
+    );
     let unchanged = proof.streams.iter().find(|s| s.stream == "walked").unwrap();
     assert_eq!(unchanged.differing, 0, "what stands before it is the same");
 }
@@ -158,8 +174,14 @@ fn a_record_or_block_that_is_wrong_or_missing_is_noticed() {
     let (capture, proof) = damaged("flipped.cap", Damage::Flip("walked", 40));
     let first = proof.first.clone().unwrap();
     assert_eq!(proof.verdict, ProofVerdict::Differs, "{}", proof.line());
-    assert_eq!((first.stream.as_str(), first.first.unwrap().position), ("walked", 40));
-    let (left, right) = (Capture::open(&sound).unwrap(), Capture::open(&capture).unwrap());
+    assert_eq!(
+        (first.stream.as_str(), first.first.unwrap().position),
+        ("walked", 40)
+    );
+    let (left, right) = (
+        Capture::open(&sound).unwrap(),
+        Capture::open(&capture).unwrap(),
+    );
     let comparison = compare(&left, &right, Stamps::Compared).unwrap();
     let first = comparison.first.unwrap();
     assert_eq!((first.stream.as_str(), first.differing), ("walked", 1));
@@ -172,9 +194,19 @@ fn a_record_or_block_that_is_wrong_or_missing_is_noticed() {
 
     let (_, proof) = damaged("records.cap", Damage::LoseRecords("walk", 30));
     assert_eq!(proof.verdict, ProofVerdict::Unproved, "{}", proof.line());
-    assert!(proof.line().contains("walk") && proof.line().contains("cannot be proved from here"), "{}", proof.line());
+    assert!(
+        proof.line().contains("walk") && proof.line().contains("cannot be proved from here"),
+        "{}",
+        proof.line()
+    );
 
     let (_, proof) = damaged("blocks.cap", Damage::LoseBlocks("raw", 30));
     assert_eq!(proof.verdict, ProofVerdict::Unproved, "{}", proof.line());
-    assert!(proof.line().contains("from position 30 on are not in the capture (spool full)"), "{}", proof.line());
+    assert!(
+        proof
+            .line()
+            .contains("from position 30 on are not in the capture (spool full)"),
+        "{}",
+        proof.line()
+    );
 }

@@ -55,7 +55,8 @@ impl Recorded {
     pub fn of(plan: &Plan, processes: &Processes) -> Self {
         let name = |part: &str| segment_name(&plan.session, part);
         let blocks = plan.streams.iter().map(|stream| {
-            let segment = Segment::open(&name(&stream.name), segment::RING, Access::ReadOnly).unwrap();
+            let segment =
+                Segment::open(&name(&stream.name), segment::RING, Access::ReadOnly).unwrap();
             let ring = Observer::attach(&segment).unwrap();
             let mut payload = vec![0; stream.stream_type.block_bytes()];
             let rows = stream.stream_type.row_bytes();
@@ -67,7 +68,8 @@ impl Recorded {
         });
         let activations = processes.list.iter().map(|process| {
             let part = format!("telemetry.{}", process.name);
-            let segment = Segment::open(&name(&part), segment::TELEMETRY, Access::ReadWrite).unwrap();
+            let segment =
+                Segment::open(&name(&part), segment::TELEMETRY, Access::ReadWrite).unwrap();
             let mut reader = TelemetryReader::attach(&segment).unwrap();
             let records: Vec<_> = core::iter::from_fn(|| reader.take()).collect();
             assert_eq!(reader.missing(), 0, "{}", process.name);
@@ -83,16 +85,24 @@ impl Recorded {
 
     /// The header of a block.
     pub fn header(&self, stream: &str, position: usize) -> SlotHeader {
-        let index = self.plan.streams.iter().position(|s| s.name == stream).unwrap();
+        let index = self
+            .plan
+            .streams
+            .iter()
+            .position(|s| s.name == stream)
+            .unwrap();
         self.blocks[index][position].0
     }
 
     /// What has happened to it.
     pub fn circumstances(&self) -> Circumstances {
         let records = self.activations.iter().filter(|(name, _)| name != "timer");
-        let all: Vec<(&str, &ActivationRecord)> =
-            records.flat_map(|(name, records)| records.iter().map(move |r| (name.as_str(), r))).collect();
-        let count = |is: &dyn Fn(&str, &ActivationRecord) -> bool| all.iter().filter(|(n, r)| is(n, r)).count();
+        let all: Vec<(&str, &ActivationRecord)> = records
+            .flat_map(|(name, records)| records.iter().map(move |r| (name.as_str(), r)))
+            .collect();
+        let count = |is: &dyn Fn(&str, &ActivationRecord) -> bool| {
+            all.iter().filter(|(n, r)| is(n, r)).count()
+        };
         let nibble = |r: &ActivationRecord, index: u32| r.blocks >> (4 * index) & 15;
         Circumstances {
             skipped: count(&|_, r| r.skipped.iter().any(|n| *n > 0)),
@@ -100,12 +110,17 @@ impl Recorded {
             started_over: count(&|_, r| r.circumstances & circumstance::STARTED_OVER != 0),
             epochs: 1 + self.params.len(),
             several: count(&|_, r| (0..8).any(|i| nibble(r, i) > 1)),
-            without: count(&|name, r| name == "join" && r.blocks != 0 && (0..4).any(|i| nibble(r, i) == 0)),
+            without: count(&|name, r| {
+                name == "join" && r.blocks != 0 && (0..4).any(|i| nibble(r, i) == 0)
+            }),
         }
     }
 
     fn process(&self, name: &str) -> usize {
-        self.activations.iter().position(|(n, _)| n == name).unwrap()
+        self.activations
+            .iter()
+            .position(|(n, _)| n == name)
+            .unwrap()
     }
 }
 
@@ -119,7 +134,11 @@ pub fn record(recorded: &Recorded, path: &Path, damage: Damage) {
         created_realtime_ns: 1,
         created_monotonic_ns: 1,
         plan: recorded.plan.clone(),
-        processes: recorded.activations.iter().map(|(name, _)| name.clone()).collect(),
+        processes: recorded
+            .activations
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect(),
         streams: (0..recorded.plan.streams.len() as u32)
             .filter(|stream| !recorded.blocks[*stream as usize].is_empty())
             .collect(),
@@ -150,7 +169,9 @@ pub fn record(recorded: &Recorded, path: &Path, damage: Damage) {
             tick: 0,
             params: params.clone(),
         };
-        appender.append_note(Entry::note(kind::PARAMS), &note).unwrap();
+        appender
+            .append_note(Entry::note(kind::PARAMS), &note)
+            .unwrap();
     }
     for (stream, blocks) in recorded.blocks.iter().enumerate() {
         let name = recorded.plan.streams[stream].name.as_str();
@@ -158,7 +179,9 @@ pub fn record(recorded: &Recorded, path: &Path, damage: Damage) {
             let mut payload = payload.clone();
             match damage {
                 Damage::Flip(of, at) if of == name && at == position as u64 => payload[0] ^= 1,
-                Damage::LoseBlocks(of, at) if of == name && (at..at + 3).contains(&(position as u64)) => {
+                Damage::LoseBlocks(of, at)
+                    if of == name && (at..at + 3).contains(&(position as u64)) =>
+                {
                     if at == position as u64 {
                         gap(&mut appender, GapOf::Stream(stream as u32), at);
                     }
@@ -167,20 +190,33 @@ pub fn record(recorded: &Recorded, path: &Path, damage: Damage) {
                 _ => {}
             }
             let entry = entry(kind::BLOCKS, stream, position, header.committed_ns);
-            appender.append(entry, &[header.as_bytes(), &payload]).unwrap();
+            appender
+                .append(entry, &[header.as_bytes(), &payload])
+                .unwrap();
         }
     }
     for (process, (name, records)) in recorded.activations.iter().enumerate() {
         // Of the turns, for an activation that found nothing has a clock that nobody read.
-        let turns = records.iter().enumerate().filter(|(_, r)| r.committed_ns != 0);
+        let turns = records
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.committed_ns != 0);
         let turns: Vec<usize> = turns.map(|(number, _)| number).collect();
         for (number, record) in records.iter().enumerate() {
             let mut record = *record;
             match damage {
-                Damage::Clock(of, at) if of == name && turns[at as usize] == number => record.now_ns += 1,
-                Damage::LoseRecords(of, at) if of == name && (at..at + 3).contains(&(number as u64)) => {
+                Damage::Clock(of, at) if of == name && turns[at as usize] == number => {
+                    record.now_ns += 1
+                }
+                Damage::LoseRecords(of, at)
+                    if of == name && (at..at + 3).contains(&(number as u64)) =>
+                {
                     if at == number as u64 {
-                        gap(&mut appender, GapOf::Activations(recorded.process(of) as u32), at);
+                        gap(
+                            &mut appender,
+                            GapOf::Activations(recorded.process(of) as u32),
+                            at,
+                        );
                     }
                     continue;
                 }
@@ -203,7 +239,11 @@ pub fn record(recorded: &Recorded, path: &Path, damage: Damage) {
                 lost: 0,
             })
             .collect(),
-        activations: recorded.activations.iter().map(|(_, r)| r.len() as u64).collect(),
+        activations: recorded
+            .activations
+            .iter()
+            .map(|(_, r)| r.len() as u64)
+            .collect(),
     };
     appender.append_note(Entry::note(kind::END), &end).unwrap();
     appender.seal("closed").unwrap();

@@ -98,16 +98,24 @@ pub enum Mishap {
 
 fn plan(place: &Place, paced: bool) -> Plan {
     let mut graph = Graph::from_str(GRAPH, "replays.toml").unwrap();
-    graph.apply_set(&format!("name={:?}", place.session)).unwrap();
+    graph
+        .apply_set(&format!("name={:?}", place.session))
+        .unwrap();
     if !paced {
         graph.apply_set("stage.source.pace=\"none\"").unwrap();
     }
-    resolve(&graph, &registry(), &ResolveOptions::default()).unwrap_or_else(|problems| panic!("{problems:?}"))
+    resolve(&graph, &registry(), &ResolveOptions::default())
+        .unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 fn describe(stage: &StagePlan, params: &Value) -> Result<Described, String> {
-    let inputs: Vec<_> = stage.ports().map(|i| (i.port.as_str(), &i.stream_type)).collect();
-    registry().describe(&stage.kind, params, &inputs).map_err(|e| e.to_string())
+    let inputs: Vec<_> = stage
+        .ports()
+        .map(|i| (i.port.as_str(), &i.stream_type))
+        .collect();
+    registry()
+        .describe(&stage.kind, params, &inputs)
+        .map_err(|e| e.to_string())
 }
 
 fn own_program() -> PathBuf {
@@ -124,18 +132,31 @@ pub fn run(place: &Place, paced: bool, mishaps: &[Mishap]) -> Recorded {
         std::thread::spawn(move || happen(&plan, &session, &mishaps, &params))
     };
     let mut recorded = None;
-    let outcome = launch(&plan, &mut Options {
-        duration: Some(if paced { Duration::from_millis(1800) } else { Duration::from_millis(1500) }),
-        require_rt: false,
-        hold_cpu_latency: false,
-        lean_program: own_program(),
-        full_program: (own_program(), Vec::new()),
-        interrupts: Arc::new(AtomicU32::new(0)),
-        live: &mut |_: &Live| {},
-        redescribe: &describe,
-        live_params: &|stage| if stage.name == "walk" { vec!["gain".into()] } else { Vec::new() },
-        before_check: &mut |processes| recorded = Some(Recorded::of(&plan, processes)),
-    });
+    let outcome = launch(
+        &plan,
+        &mut Options {
+            duration: Some(if paced {
+                Duration::from_millis(1800)
+            } else {
+                Duration::from_millis(1500)
+            }),
+            require_rt: false,
+            hold_cpu_latency: false,
+            lean_program: own_program(),
+            full_program: (own_program(), Vec::new()),
+            interrupts: Arc::new(AtomicU32::new(0)),
+            live: &mut |_: &Live| {},
+            redescribe: &describe,
+            live_params: &|stage| {
+                if stage.name == "walk" {
+                    vec!["gain".into()]
+                } else {
+                    Vec::new()
+                }
+            },
+            before_check: &mut |processes| recorded = Some(Recorded::of(&plan, processes)),
+        },
+    );
     let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
     assert!(outcome.faults.is_empty(), "{:?}", outcome.faults);
     happening.join().unwrap();
@@ -160,15 +181,25 @@ fn wish(session: &str, id: &str, command: Wish) -> Result<Value, String> {
 fn pid_of(status: &Value, stage: &str) -> u32 {
     let processes = status["stages"].as_array().unwrap();
     let of = processes.iter().find(|p| p["name"] == stage);
-    of.unwrap_or_else(|| panic!("{status}"))["pid"].as_u64().unwrap() as u32
+    of.unwrap_or_else(|| panic!("{status}"))["pid"]
+        .as_u64()
+        .unwrap() as u32
 }
 
 fn signal(pid: u32, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success(), "kill -s {name} {pid}");
 }
 
-fn happen(plan: &Plan, session: &str, mishaps: &[Mishap], params: &Mutex<Vec<(String, u64, Value)>>) {
+fn happen(
+    plan: &Plan,
+    session: &str,
+    mishaps: &[Mishap],
+    params: &Mutex<Vec<(String, u64, Value)>>,
+) {
     let mut number = 0;
     let mut next = || {
         number += 1;
@@ -181,7 +212,10 @@ fn happen(plan: &Plan, session: &str, mishaps: &[Mishap], params: &Mutex<Vec<(St
         match wish(session, &id, Wish::Status {}) {
             Ok(status) if status["state"] == "running" => return status,
             other => {
-                assert!(begun.elapsed() < Duration::from_secs(10), "not running: {other:?}");
+                assert!(
+                    begun.elapsed() < Duration::from_secs(10),
+                    "not running: {other:?}"
+                );
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
@@ -190,7 +224,11 @@ fn happen(plan: &Plan, session: &str, mishaps: &[Mishap], params: &Mutex<Vec<(St
         running();
     }
     for mishap in mishaps {
-        std::thread::sleep(if plan.timer.is_some() { BETWEEN } else { Duration::ZERO });
+        std::thread::sleep(if plan.timer.is_some() {
+            BETWEEN
+        } else {
+            Duration::ZERO
+        });
         match mishap {
             Mishap::Stall(stage) => {
                 let pid = pid_of(&running(), stage);
@@ -206,10 +244,14 @@ fn happen(plan: &Plan, session: &str, mishaps: &[Mishap], params: &Mutex<Vec<(St
                 for (key, value) in &changed {
                     all[key] = value.clone();
                 }
-                let answer = wish(session, &next(), Wish::Set {
-                    stage: (*stage).into(),
-                    params: changed,
-                });
+                let answer = wish(
+                    session,
+                    &next(),
+                    Wish::Set {
+                        stage: (*stage).into(),
+                        params: changed,
+                    },
+                );
                 let epoch = answer.unwrap()["epoch"].as_u64().unwrap();
                 params.lock().unwrap().push(((*stage).into(), epoch, all));
             }
@@ -227,7 +269,10 @@ pub fn proof_options(changes: Vec<ParamChange>) -> ProofOptions<'static> {
     ProofOptions {
         speed: None,
         changes,
-        findings: std::env::temp_dir().join(format!("ephapse-replay-test.{}.{number}", std::process::id())),
+        findings: std::env::temp_dir().join(format!(
+            "ephapse-replay-test.{}.{number}",
+            std::process::id()
+        )),
         lean_program: own_program(),
         full_program: (own_program(), Vec::new()),
         interrupts: Arc::new(AtomicU32::new(0)),

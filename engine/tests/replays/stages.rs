@@ -126,13 +126,23 @@ impl Stage for Walk {
         })
     }
 
-    fn prepare(params: WalkParams, _: &[(&str, &StreamType)], _: &Described) -> Result<Self, StageError> {
+    fn prepare(
+        params: WalkParams,
+        _: &[(&str, &StreamType)],
+        _: &Described,
+    ) -> Result<Self, StageError> {
         Ok(Walk(params.gain))
     }
 
-    fn process(&mut self, ctx: &mut Ctx<'_>, inputs: &Inputs<'_>, outputs: &mut Outputs<'_>) -> Next {
+    fn process(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        inputs: &Inputs<'_>,
+        outputs: &mut Outputs<'_>,
+    ) -> Next {
         let block = inputs.pacing();
-        let turn = (ctx.now_ns % 1_000_003) as f64 + ctx.tick as f64 + if ctx.off { 0.5 } else { 0.0 };
+        let turn =
+            (ctx.now_ns % 1_000_003) as f64 + ctx.tick as f64 + if ctx.off { 0.5 } else { 0.0 };
         let sum: &mut f64 = ctx.state.typed();
         let mut out = outputs.block(0);
         for (to, from) in out.slice::<f64>().iter_mut().zip(block.slice::<f64>()) {
@@ -179,12 +189,23 @@ impl Stage for Join {
         Ok(Join)
     }
 
-    fn process(&mut self, ctx: &mut Ctx<'_>, inputs: &Inputs<'_>, outputs: &mut Outputs<'_>) -> Next {
+    fn process(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        inputs: &Inputs<'_>,
+        outputs: &mut Outputs<'_>,
+    ) -> Next {
         let block = inputs.pacing();
         let mut sum = ctx.tick as f64;
         for port in 1..4 {
             for (index, seen) in inputs.all(port).enumerate() {
-                let first = seen.slice::<f64>().first().copied().unwrap_or(0.0);
+                // Kept small: what comes back grows with every round.
+                let first = seen
+                    .slice::<f64>()
+                    .first()
+                    .copied()
+                    .unwrap_or(0.0)
+                    .rem_euclid(997.0);
                 sum += (seen.header.position as f64 + first) * (port * 10 + index) as f64;
             }
         }
@@ -231,7 +252,11 @@ impl Stage for Decide {
         })
     }
 
-    fn prepare(params: DecideParams, _: &[(&str, &StreamType)], _: &Described) -> Result<Self, StageError> {
+    fn prepare(
+        params: DecideParams,
+        _: &[(&str, &StreamType)],
+        _: &Described,
+    ) -> Result<Self, StageError> {
         Ok(Decide {
             from: params.from,
             count: 0.0,

@@ -24,7 +24,10 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     anyhow::ensure!(
-        comparison.streams.iter().any(|s| s.compared > 0 || s.first.is_some())
+        comparison
+            .streams
+            .iter()
+            .any(|s| s.compared > 0 || s.first.is_some())
             || !comparison.only_left.is_empty()
             || !comparison.only_right.is_empty(),
         "the two captures have no block in common: nothing was compared"
@@ -33,7 +36,12 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn text(comparison: &Comparison) -> String {
-    let width = comparison.streams.iter().map(|s| s.stream.len()).max().unwrap_or(0);
+    let width = comparison
+        .streams
+        .iter()
+        .map(|s| s.stream.len())
+        .max()
+        .unwrap_or(0);
     let mut lines = Vec::new();
     for stream in &comparison.streams {
         let mut line = format!(
@@ -51,16 +59,28 @@ fn text(comparison: &Comparison) -> String {
         }
         lines.push(line);
     }
-    for (streams, which) in [(&comparison.only_left, "first"), (&comparison.only_right, "second")] {
+    for (streams, which) in [
+        (&comparison.only_left, "first"),
+        (&comparison.only_right, "second"),
+    ] {
         if !streams.is_empty() {
             lines.push(format!("only in the {which}: {}", streams.join(", ")));
         }
     }
-    let first = comparison.first.as_ref().and_then(|f| Some((f, f.first.as_ref()?)));
+    let first = comparison
+        .first
+        .as_ref()
+        .and_then(|f| Some((f, f.first.as_ref()?)));
     lines.push(match first {
         Some((finding, first)) => format!(
             "first difference: tick {}, stage `{}`, stream `{}`, position {}, {}: {} and {}",
-            first.tick, finding.stage, finding.stream, first.position, first.place, first.left, first.right
+            first.tick,
+            finding.stage,
+            finding.stream,
+            first.position,
+            first.place,
+            first.left,
+            first.right
         ),
         None if comparison.identical() => "identical".to_owned(),
         None => "no block differs, but they do not hold the same streams".to_owned(),

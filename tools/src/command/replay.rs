@@ -19,7 +19,11 @@ use std::sync::atomic::AtomicU32;
 
 /// `ephapse replay`.
 pub fn replay(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let changes = args.set.iter().map(|text| change(text)).collect::<anyhow::Result<_>>()?;
+    let changes = args
+        .set
+        .iter()
+        .map(|text| change(text))
+        .collect::<anyhow::Result<_>>()?;
     if let Some(folder) = &args.report {
         prepare_folder(folder)?;
     }
@@ -50,11 +54,17 @@ pub fn proof(
 ) -> anyhow::Result<Proof> {
     let own = std::env::current_exe().context("cannot find this program's own path")?;
     let plan = &Capture::open(capture)?.meta().plan;
-    let named = plan.graph_path.as_ref().map_or_else(|| plan.session.clone(), |p| p.display().to_string());
+    let named = plan
+        .graph_path
+        .as_ref()
+        .map_or_else(|| plan.session.clone(), |p| p.display().to_string());
     let graph = Graph::from_str(&plan.resolved_toml, &named)?;
     let catalogue = with_modules(Some(&graph))?;
     let describe = |stage: &StagePlan, params: &Value| -> Result<Described, String> {
-        let inputs: Vec<_> = stage.ports().map(|input| (input.port.as_str(), &input.stream_type)).collect();
+        let inputs: Vec<_> = stage
+            .ports()
+            .map(|input| (input.port.as_str(), &input.stream_type))
+            .collect();
         let described = catalogue.describe(&stage.kind, params, &inputs);
         described.map_err(|error| error.to_string())
     };
@@ -91,7 +101,12 @@ fn change(text: &str) -> anyhow::Result<ParamChange> {
 }
 
 fn text(proof: &Proof) -> String {
-    let width = proof.streams.iter().map(|s| s.stream.len()).max().unwrap_or(0);
+    let width = proof
+        .streams
+        .iter()
+        .map(|s| s.stream.len())
+        .max()
+        .unwrap_or(0);
     let lines = proof.streams.iter().map(|stream| {
         let mut line = format!(
             "{:width$}  {} blocks made again, {} differ",

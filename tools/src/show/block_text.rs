@@ -1,8 +1,8 @@
 //! Blocks as lines for people. Lines that begin with `#` are no data.
 
-use ephapse_engine::elements::{Number, element, field_elements, field_text};
 use super::{Columns, Shown, Sink};
 use ephapse_engine::abi::{SlotHeader, flag};
+use ephapse_engine::elements::{Number, element, field_elements, field_text};
 use ephapse_rtconfig::stream_type::{Field, Kind, RecordLayout, StreamType};
 use std::io::Write;
 

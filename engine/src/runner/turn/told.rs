@@ -26,7 +26,11 @@ impl<P: Prepared> Turns<P> {
         let mut lacking = None;
         let mut inputs = 0;
         // What `finish` published came behind the last block, whatever the other inputs held.
-        let seen = if step.is(circumstance::FINISH) { &[][..] } else { &step.inputs[..] };
+        let seen = if step.is(circumstance::FINISH) {
+            &[][..]
+        } else {
+            &step.inputs[..]
+        };
         for (input, (port, seen)) in self.inputs.iter_mut().zip(seen).enumerate() {
             match port.choose_told(*seen) {
                 Ok(Choice::Ready) => {}
