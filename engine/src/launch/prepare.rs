@@ -9,7 +9,7 @@ use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
 use crate::ring::{RingSpec, SeatSpec};
 use crate::runner::file::{
-    Duty, EdgeDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
+    Duty, EdgeDuty, ReplayDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
 };
 use crate::runner::memory::{self, StageMemory};
 use crate::runner::telemetry::{self, TelemetryReader};
@@ -489,6 +489,12 @@ fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
         inputs: stage.inputs.iter().map(|i| edge(i.stream)).collect(),
         outputs: stage.outputs.iter().map(|o| edge(o.stream)).collect(),
         origin: origin_of(plan, stage).unwrap_or(0) as u32,
+        replay: plan.replay.as_ref().and_then(|replay| {
+            Some(ReplayDuty {
+                source: replay.source.clone(),
+                part: replay.parts.get(index)?.clone(),
+            })
+        }),
     }
 }
 

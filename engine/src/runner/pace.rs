@@ -12,7 +12,7 @@ use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
 use std::time::Duration;
 
 /// All waits are bounded by this and then look at the stop word and the lifeline.
-const BOUND: Duration = Duration::from_millis(100);
+pub(super) const BOUND: Duration = Duration::from_millis(100);
 /// So long, at most, a helper outlives its launcher: what its stage has given before it saw the launcher gone is written down.
 const DRAIN_ORPHANED: Duration = Duration::from_secs(1);
 /// How long a source waits for its helper before it looks again.
@@ -89,7 +89,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
-    fn stopping(&self) -> u64 {
+    pub(super) fn stopping(&self) -> u64 {
         match self.orphaned_ns {
             Some(_) => 2,
             None => self.session.words.stop.load(Ordering::Acquire),
@@ -143,6 +143,11 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// Clock and heartbeat, and the lifeline (a system call) once in [`BOUND`]. Never between a wake and its activation.
     fn look_around(&mut self) {
         self.turns.tune();
+        self.look_at_clock();
+    }
+
+    /// The same without new parameters.
+    pub(super) fn look_at_clock(&mut self) {
         self.looked_ns = os::monotonic_ns();
         let words = &self.turns.memory.words;
         words.heartbeat_ns.store(self.looked_ns, Ordering::Relaxed);
@@ -175,7 +180,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
-    fn end(&mut self, reason: u64) {
+    pub(super) fn end(&mut self, reason: u64) {
         if !self.ended {
             self.turns
                 .memory
@@ -203,6 +208,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// The pacing input has ended: publish what is held, end the outputs, pass over the rest. True when all is over.
     fn wind_up(&mut self, moment: &Moment) -> bool {
         if !self.ended {
+            self.wait_for_collector();
             if !self.turns.finish(moment) {
                 return false;
             }
@@ -434,7 +440,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     }
 
     /// An unpaced run is faster than the collector's rhythm: it waits for room in its telemetry ring.
-    fn wait_for_collector(&mut self) {
+    pub(super) fn wait_for_collector(&mut self) {
         while !self.paced && !self.turns.collector_has_room() && self.stopping() != 2 {
             std::thread::sleep(Duration::from_millis(1));
             self.look_around();

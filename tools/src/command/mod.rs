@@ -1,6 +1,7 @@
 //! What each command of the command line does.
 
 mod bench;
+mod compare;
 mod control;
 mod demo;
 mod graph;
@@ -9,6 +10,7 @@ mod interrupt;
 mod list;
 mod new_graph;
 mod new_stage;
+mod replay;
 mod ring;
 mod run;
 mod session;
@@ -28,6 +30,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::list(&args),
         Command::NewStage(args) => new_stage::new_stage(&args),
         Command::NewGraph(args) => new_graph::new_graph(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),

@@ -2,7 +2,6 @@
 
 mod block_json;
 mod block_text;
-mod elements;
 mod npy;
 mod rate_table;
 mod ring_table;
