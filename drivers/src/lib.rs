@@ -8,6 +8,8 @@ pub mod acquire;
 pub mod clock_fit;
 #[cfg(feature = "hdf5")]
 pub mod demo_recording;
+#[cfg(feature = "hdf5")]
+pub mod export;
 pub mod stimulate;
 
 use acquire::binary::{BinaryReader, BinarySource};
