@@ -262,7 +262,10 @@ impl Cursor {
         &mut self,
         stream: u32,
     ) -> Result<Option<(Place, Vec<SlotHeader>)>, CaptureError> {
-        let row_bytes = self.meta.stream_type(stream).map_or(0, StreamType::row_bytes);
+        let row_bytes = self
+            .meta
+            .stream_type(stream)
+            .map_or(0, StreamType::row_bytes);
         loop {
             let Some(placed) = self.next_record()? else {
                 return Ok(None);

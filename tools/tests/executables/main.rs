@@ -2,6 +2,7 @@
 
 mod bench;
 mod broken_graphs;
+mod captures;
 mod control;
 mod deaths;
 mod demo;
@@ -10,6 +11,7 @@ mod finished;
 mod isolation;
 mod languages;
 mod loop_graph;
+mod made_capture;
 mod modules;
 mod newcomer;
 mod observers;
