@@ -77,6 +77,26 @@ pub enum Command {
     /// and whether it lives, generation, next position, blocks not yet released and for how many ms the oldest of them has
     /// waited, and the reader's account.
     Ring(RingArgs),
+    /// Lists the captures of a folder: when, how long, which streams, gaps, verdict, comment
+    Captures(CapturesArgs),
+    /// Adds a comment to a capture, in a file beside it: the capture itself is not touched
+    Comment(CommentArgs),
+    /// Shows what a capture holds: streams with their types, experiment, files, gaps, events, remarks
+    Info(InfoArgs),
+    /// Compares everything in a capture with its checksums and names what is damaged
+    ///
+    /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte.
+    Verify(VerifyArgs),
+    /// Makes a sealed copy of everything that is whole in a capture; what is lost is named, the capture itself only read
+    Recover(RecoverArgs),
+    /// Writes streams of a capture as files that other software opens
+    ///
+    /// h5: the HDF5 layout of Multi Channel Systems, all streams that it has a place for in one file. Samples and scales stay what
+    /// they were, floating-point ones included; gaps stand in ChannelDataTimeStamps; spikes, events and marks keep their times
+    /// alone. h5-plain: a matrix `data` (channel x sample) and its rate as `Bitrate`. npy, csv: rows as they were recorded.
+    /// Gaps that a format cannot say are listed beside the file, as FILE.gaps.csv: nothing is filled up. A file has its name only
+    /// when it is whole.
+    Export(ExportArgs),
     /// Removes what killed sessions have left in shared memory
     Gc,
     /// Measures latencies of this host and of the engine on it, in the manner of `rtla timerlat hist`
@@ -183,7 +203,7 @@ pub enum BenchWhat {
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Recording to play: MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format). Default: one that is
+    /// Recording to play: a capture, MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format). Default: one that is
     /// generated from a seed
     #[arg(long, value_name = "FILE")]
     pub recording: Option<PathBuf>,
@@ -323,7 +343,7 @@ pub struct NewGraphArgs {
     /// Where to start from
     #[arg(long, value_name = "ORIGIN", default_value = "demo")]
     pub from: Origin,
-    /// Recording to play: MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format)
+    /// Recording to play: a capture, MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format)
     #[arg(long, value_name = "FILE", required_if_eq("from", "recording"))]
     pub recording: Option<PathBuf>,
     /// What a plain binary file holds, e.g. `f32le,1ch,15000Hz` or `i16le,32ch,30000Hz,0.195uV`
@@ -452,6 +472,103 @@ pub struct TapArgs {
     /// Until it is whole it is called FILE.part
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub npy: Option<PathBuf>,
+    /// Print nothing, and write comma-separated values, exact; called FILE.part until it is whole
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "npy"])]
+    pub csv: Option<PathBuf>,
+    /// Show what was recorded in so long before now (of a session that is over: before its end), e.g. `60s`, out of its capture,
+    /// and end
+    #[arg(long, value_name = "T", value_parser = duration, conflicts_with = "newest")]
+    pub last: Option<Duration>,
+    /// The capture to look into. Default: the one that the session is being recorded to
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "last",
+        conflicts_with = "session"
+    )]
+    pub capture: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CapturesArgs {
+    /// Folder; those in it are looked into, three deep. Default: this one
+    pub dir: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CommentArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// What is to be said
+    #[arg(required = true)]
+    pub text: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// The copy, which is not there yet. Default: `run.recovered.cap` beside `run.cap`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// Format
+    #[arg(long, value_name = "FORMAT")]
+    pub to: ExportFormat,
+    /// Streams, by their names in the graph. Default: with h5 all that it has a place for, otherwise the only one
+    #[arg(long = "stream", value_name = "NAME,...", value_delimiter = ',')]
+    pub streams: Vec<String>,
+    /// File to write, which is not there yet. Default: beside the capture, by its name and the stream's
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Begin here, in seconds of the stream's own count of frames
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End before here, in the same seconds
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub to_time: Option<f64>,
+}
+
+/// What a capture is exported to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// HDF5 in the layout of Multi Channel Systems
+    H5,
+    /// HDF5: a matrix `data` with an attribute `Bitrate`
+    H5Plain,
+    /// NumPy
+    Npy,
+    /// Comma-separated values
+    Csv,
 }
 
 #[derive(Debug, Args)]

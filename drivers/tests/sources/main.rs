@@ -7,6 +7,8 @@ mod damaged;
 #[cfg(feature = "hdf5")]
 mod demo;
 #[cfg(feature = "hdf5")]
+mod exports;
+#[cfg(feature = "hdf5")]
 mod made;
 #[cfg(feature = "hdf5")]
 mod mcs_file;

@@ -14,21 +14,25 @@ mod damage;
 mod digest;
 mod file_set;
 pub mod layout;
+mod live;
 mod meta;
 mod reader;
+mod salvage;
 mod scan;
 mod summary;
 mod verify;
 
 pub use append::{AppendError, AppendOptions, Appender, Entry};
 pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
-pub use cursor::{Cursor, Item, Placed};
+pub use cursor::{Cursor, Item, Place, Placed};
 pub use damage::Damage;
 pub use digest::{sha256, sha256_of};
 pub use file_set::path_of as path_of_file;
+pub use live::of_session;
 pub use meta::{
     EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
 };
 pub use reader::{Capture, CaptureError};
+pub use salvage::{SalvageError, Salvaged, salvage};
 pub use summary::{StreamSummary, Summary};
 pub use verify::Verification;

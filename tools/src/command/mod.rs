@@ -1,20 +1,26 @@
 //! What each command of the command line does.
 
 mod bench;
+mod captures;
 mod compare;
 mod control;
 mod demo;
+mod export;
 mod graph;
 mod hz;
+mod info;
 mod interrupt;
+mod last;
 mod list;
 mod new_graph;
 mod new_stage;
+mod recover;
 mod replay;
 mod ring;
 mod run;
 mod session;
 mod tap;
+mod verify;
 
 use crate::cli::Command;
 use std::process::ExitCode;
@@ -42,6 +48,12 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),
         Command::Ring(args) => ring::ring(&args),
+        Command::Captures(args) => captures::captures(&args),
+        Command::Comment(args) => captures::comment(&args),
+        Command::Info(args) => info::info(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Recover(args) => recover::recover(&args),
+        Command::Export(args) => export::export(&args),
         Command::Gc => session::gc(),
         Command::Bench(args) => bench::bench(&args),
         Command::BenchEnd => bench::end(),
