@@ -21,7 +21,7 @@ mod supervise;
 mod witness;
 
 pub use collect::{Collector, LoopNow, Records, Watched};
-pub use events::{Event, read_events};
+pub use events::{Event, read_entries, read_events};
 pub use place::{runtime_dir, segment_name};
 pub use prepare::{Processes, for_exec};
 pub use run::{Live, launch};
