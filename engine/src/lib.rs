@@ -7,6 +7,7 @@
 pub mod abi;
 mod adapt;
 pub mod allocation;
+pub mod capture;
 pub mod control;
 pub mod doorbell;
 pub mod launch;

@@ -262,7 +262,7 @@ pub struct Stall {
 }
 
 /// One row of the tie table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tie {
     /// CLOCK_MONOTONIC, ns.
     pub monotonic_ns: u64,

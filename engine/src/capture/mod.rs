@@ -1,0 +1,32 @@
+//! Captures: what a session was, in files that outlive it.
+//!
+//! ```text
+//! Appender ─> memory-mapped, preallocated file of self-delimiting records ─> Capture ─> items, blocks, activations
+//!  append                        layout, scan                                  reader
+//! ```
+#![doc = ""]
+#![doc = include_str!("../../CAPTURE.md")]
+
+mod append;
+mod blocks;
+mod cursor;
+mod damage;
+mod file_set;
+pub mod layout;
+mod meta;
+mod reader;
+mod scan;
+mod summary;
+mod verify;
+
+pub use append::{AppendError, AppendOptions, Appender, Entry};
+pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
+pub use cursor::{Cursor, Item, Placed};
+pub use damage::Damage;
+pub use file_set::path_of as path_of_file;
+pub use meta::{
+    EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
+};
+pub use reader::{Capture, CaptureError};
+pub use summary::{StreamSummary, Summary};
+pub use verify::Verification;
