@@ -14,10 +14,16 @@ mod damage;
 mod file_set;
 pub mod layout;
 mod meta;
+mod name;
+mod pump;
 mod reader;
+pub mod recover;
+mod resume;
 mod scan;
+pub mod spool;
 mod summary;
 mod verify;
+mod writer;
 
 pub use append::{AppendError, AppendOptions, Appender, Entry};
 pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
@@ -27,6 +33,9 @@ pub use file_set::path_of as path_of_file;
 pub use meta::{
     EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
 };
+pub use name::free_path;
+pub use pump::Pump;
 pub use reader::{Capture, CaptureError};
 pub use summary::{StreamSummary, Summary};
 pub use verify::Verification;
+pub use writer::{RecordError, Step, Writer};

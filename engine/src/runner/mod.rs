@@ -6,6 +6,7 @@
 //!             └──> pace ──> turn ──> input / output / memory / telemetry     every activation
 //! ```
 
+mod attendant;
 pub mod file;
 mod input;
 pub mod memory;
@@ -17,9 +18,10 @@ mod process;
 pub mod telemetry;
 mod turn;
 
+pub use attendant::Attendant;
 pub(crate) use input::InputPort;
 pub(crate) use output::OutputPort;
 pub(crate) use pace::{due_before, due_between};
-pub use process::{ProcessError, run_prepared, run_stage, run_timer_or};
+pub use process::{ProcessError, RunRecorder, run_prepared, run_stage, run_timer_or};
 pub(crate) use process::{follows, prepare};
 pub(crate) use turn::{Moment, Readiness, Turns, Verdict};

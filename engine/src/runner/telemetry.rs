@@ -283,7 +283,9 @@ impl KeptRecords {
 
     /// Tells the writer that all before `number` are kept.
     pub fn keep(&self, number: u64) {
-        self.words.kept.store(number.saturating_add(1), Ordering::Release);
+        self.words
+            .kept
+            .store(number.saturating_add(1), Ordering::Release);
     }
 }
 
