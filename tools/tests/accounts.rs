@@ -184,6 +184,7 @@ fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
             PathBuf::from(env!("CARGO_BIN_EXE_ephapse")),
             vec!["helper".to_owned()],
         ),
+        capture_folder: std::env::temp_dir(),
         interrupts: Arc::new(AtomicU32::new(0)),
         live: &mut |_| {},
         redescribe: &|stage, _| Ok(stage.described.clone()),

@@ -63,10 +63,14 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode> {
     let catalogue = with_modules(Some(&job.graph))?;
     adjust(&mut job, options, &catalogue)?;
-    for (session, segments) in collect_garbage()? {
+    for left in collect_garbage()? {
+        let (session, segments) = (&left.session, left.segments);
         eprintln!(
             "ephapse: removed {segments} segments that session `{session}` left when it was killed"
         );
+        if let Some(words) = left.capture_words() {
+            eprintln!("ephapse: {session}: {words}");
+        }
     }
     let plan = plan(&job.graph, &catalogue, false)?;
     let recording = job.recording.clone().or_else(|| recording_of(&plan));
@@ -86,6 +90,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             hold_cpu_latency: !options.let_cpus_halt,
             lean_program: own.with_file_name("ephapse-stage"),
             full_program: (own, vec!["helper".to_owned()]),
+            capture_folder: job.folder.clone(),
             interrupts,
             live: &mut |live| show.show(live),
             redescribe: &|stage, params| {
@@ -158,6 +163,14 @@ pub fn program() -> String {
 /// What the command line decides beside the graph: unpaced sources, and logs beside the report.
 fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> anyhow::Result<()> {
     prepare_folder(&job.folder)?;
+    match options.record.as_deref() {
+        None => {}
+        Some(word) if word == Path::new("off") => job.graph.apply_set("record=[]")?,
+        Some(folder) => {
+            let folder = std::path::absolute(folder)?;
+            record_to(&mut job.graph, &folder)?;
+        }
+    }
     let stages: Vec<(String, String, bool)> = job
         .graph
         .keys()
@@ -187,6 +200,17 @@ fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> any
                 .apply_set(&format!("stage.{name}.pace=\"none\""))?;
         }
     }
+    Ok(())
+}
+
+/// The graph's recording, in another folder.
+fn record_to(graph: &mut Graph, folder: &Path) -> anyhow::Result<()> {
+    // A list of streams becomes a table, which has room for a folder.
+    let streams = graph.keys().record.0.streams.clone();
+    if let (Some(streams), None) = (streams, graph.node(&["record", "streams"])) {
+        graph.apply_set(&format!("record={{ streams = {streams:?} }}"))?;
+    }
+    graph.apply_set(&format!("record.path={:?}", folder.display().to_string()))?;
     Ok(())
 }
 
