@@ -1,6 +1,7 @@
 //! What a recording takes: bytes per second, and the memory in which they wait for the disk.
 
 use crate::plan::{Plan, RecorderPlan};
+use crate::stream_type::Kind;
 
 /// Bytes of a record's own header, in the spool and in the file.
 const RECORD_HEADER_BYTES: f64 = 64.0;
@@ -53,6 +54,19 @@ pub fn bytes_per_second(plan: &Plan, recorder: &RecorderPlan) -> f64 {
         .as_ref()
         .map_or(0.0, |timer| 1e9 / timer.period_ns as f64);
     streams.sum::<f64>() + (turns.sum::<f64>() + ticks) * ACTIVATION_BYTES
+}
+
+/// Bytes per second that are recorded whatever the signal is: blocks of records are counted empty.
+pub fn least_bytes_per_second(plan: &Plan, recorder: &RecorderPlan) -> f64 {
+    let frames = recorder.streams.iter().map(|recorded| {
+        let stream_type = &plan.streams[recorded.stream].stream_type;
+        let rows = match stream_type.kind {
+            Kind::Frames => block_bytes(plan, recorded.stream),
+            Kind::Records | Kind::Bytes => RECORD_HEADER_BYTES + SLOT_HEADER_BYTES,
+        };
+        rows * blocks_per_second(plan, recorded.stream)
+    });
+    frames.sum()
 }
 
 /// Bytes of the spool's data.

@@ -84,7 +84,9 @@ fn recorder(session: &str) -> Option<u32> {
 }
 
 fn signal(pid: u32, signal: &str) {
-    let status = Command::new("kill").args([signal, &pid.to_string()]).status();
+    let status = Command::new("kill")
+        .args([signal, &pid.to_string()])
+        .status();
     assert!(status.is_ok());
 }
 
@@ -112,8 +114,11 @@ fn blocks(capture: &Capture, stream: &str) -> (BTreeMap<u64, Vec<u8>>, u64) {
 
 /// Every block that both have is the same, to the last bit. Returns how many.
 fn same(ours: &BTreeMap<u64, Vec<u8>>, reference: &BTreeMap<u64, Vec<u8>>) -> usize {
-    let both = ours.iter().filter_map(|(at, payload)| Some((at, payload, reference.get(at)?)));
-    both.map(|(at, ours, theirs)| assert_eq!(ours, theirs, "frame {at}")).count()
+    let both = ours
+        .iter()
+        .filter_map(|(at, payload)| Some((at, payload, reference.get(at)?)));
+    both.map(|(at, ours, theirs)| assert_eq!(ours, theirs, "frame {at}"))
+        .count()
 }
 
 /// What a run counts, its capture holds.
@@ -171,7 +176,9 @@ fn killed() {
     let mut random = 7_u64;
     let (mut killed, mut last) = (Vec::new(), Instant::now());
     let outcome = run(&plan, folder.path(), length, &mut || {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let pause = Duration::from_millis(150 + (random >> 33) % 200);
         if (killed.len() as u32) < kills
             && last.elapsed() > pause
@@ -185,7 +192,11 @@ fn killed() {
         }
     });
     assert!(!killed.is_empty());
-    let deaths = outcome.restarts.iter().filter(|r| r.who == RECORDER).count();
+    let deaths = outcome
+        .restarts
+        .iter()
+        .filter(|r| r.who == RECORDER)
+        .count();
     assert_eq!(deaths, killed.len());
     assert_eq!(outcome.verdict(), Verdict::Passed, "{:?}", outcome.faults);
     let capture = check(&outcome);
@@ -205,16 +216,21 @@ fn stopped() {
     let plan = plan("stopped", &["stream.raw={ slots = 64 }"]);
     let (begun, mut state) = (Instant::now(), 0);
     let mut pid = None;
-    let outcome = run(&plan, folder.path(), Duration::from_millis(1500), &mut || {
-        let pid = *pid.get_or_insert_with(|| recorder(&plan.session).unwrap());
-        if state == 0 && begun.elapsed() > Duration::from_millis(300) {
-            signal(pid, "-STOP");
-            state = 1;
-        } else if state == 1 && begun.elapsed() > Duration::from_millis(1000) {
-            signal(pid, "-CONT");
-            state = 2;
-        }
-    });
+    let outcome = run(
+        &plan,
+        folder.path(),
+        Duration::from_millis(1500),
+        &mut || {
+            let pid = *pid.get_or_insert_with(|| recorder(&plan.session).unwrap());
+            if state == 0 && begun.elapsed() > Duration::from_millis(300) {
+                signal(pid, "-STOP");
+                state = 1;
+            } else if state == 1 && begun.elapsed() > Duration::from_millis(1000) {
+                signal(pid, "-CONT");
+                state = 2;
+            }
+        },
+    );
     assert_eq!(state, 2);
     assert_eq!(outcome.verdict(), Verdict::Passed, "{:?}", outcome.faults);
     for ring in &outcome.rings {
@@ -224,7 +240,10 @@ fn stopped() {
         assert_eq!((edge.lapped, edge.jumped, edge.left), (0, 0, 0), "{edge:?}");
     }
     let mut own = outcome.edges.iter().filter(|e| e.seat == RECORDER);
-    assert!(own.any(|e| e.stream == "raw" && e.lapped > 0), "it was away for longer than its ring lasts");
+    assert!(
+        own.any(|e| e.stream == "raw" && e.lapped > 0),
+        "it was away for longer than its ring lasts"
+    );
     check(&outcome);
 }
 

@@ -11,6 +11,7 @@ mod append;
 mod blocks;
 mod cursor;
 mod damage;
+pub mod disk;
 mod file_set;
 pub mod layout;
 mod meta;

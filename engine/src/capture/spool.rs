@@ -33,7 +33,8 @@ const FILL_AT: usize = PAGE;
 const EMPTY_AT: usize = 2 * PAGE;
 /// Where the [`OrderWords`] stand.
 pub const ORDERS_AT: usize = 3 * PAGE;
-const ACCOUNTS_AT: usize = 4 * PAGE;
+/// Where the first [`SourceAccount`] stands.
+pub const ACCOUNTS_AT: usize = 4 * PAGE;
 /// Entries begin on multiples of this: a header never lies across the end of the ring.
 pub const ALIGNMENT: usize = 64;
 /// First word of an entry.

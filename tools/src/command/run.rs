@@ -8,11 +8,13 @@ use crate::screen::{Screen, json_line, plain_line};
 use crate::watch::Watch;
 use anyhow::Context;
 use ephapse_bench::report::{self, Report};
+use ephapse_engine::capture::disk;
 use ephapse_engine::launch::{self, Live, Options, collect_garbage};
 use ephapse_rtconfig::describe::{Catalogue, Role};
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::host::HostFingerprint;
 use ephapse_rtconfig::plan::Plan;
+use ephapse_rtconfig::recording::least_bytes_per_second;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,6 +75,15 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         }
     }
     let plan = plan(&job.graph, &catalogue, false)?;
+    if let Some(recorder) = &plan.recorder {
+        let folder = recorder.path.as_ref().unwrap_or(&job.folder);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made for the capture", folder.display()))?;
+        let rate = least_bytes_per_second(&plan, recorder);
+        for warning in disk::check(folder, rate, options.duration)? {
+            eprintln!("ephapse: {warning}");
+        }
+    }
     let recording = job.recording.clone().or_else(|| recording_of(&plan));
     if !options.json
         && let Some(recording) = &recording

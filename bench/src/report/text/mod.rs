@@ -108,13 +108,19 @@ fn recorded(capture: &CaptureReport) -> String {
         capture.bytes as f64 / 1e6,
         thousands(capture.blocks)
     );
-    let lost = capture.lost.iter().map(|l| format!("{} of {}", thousands(l.count), l.of));
+    let lost = capture
+        .lost
+        .iter()
+        .map(|l| format!("{} of {}", thousands(l.count), l.of));
     let lost: Vec<String> = lost.collect();
     if !lost.is_empty() {
         words += &format!("; LOST: {}", lost.join(", "));
     }
     if capture.unwritten_bytes > 0 {
-        words += &format!("; NOT WRITTEN: {} bytes", thousands(capture.unwritten_bytes));
+        words += &format!(
+            "; NOT WRITTEN: {} bytes",
+            thousands(capture.unwritten_bytes)
+        );
     }
     if !capture.sealed {
         words += "; NOT SEALED";
