@@ -90,17 +90,17 @@ fn signal(pid: u32, signal: &str) {
     assert!(status.is_ok());
 }
 
-/// Payloads by first frame, and the blocks that are missing.
+/// Payloads by the newest frame they come of, and the blocks that are missing.
 fn blocks(capture: &Capture, stream: &str) -> (BTreeMap<u64, Vec<u8>>, u64) {
     let index = capture.meta().stream(stream).unwrap();
     let (mut whole, mut missing) = (BTreeMap::new(), 0);
     let mut next = 0;
     for recorded in capture.blocks(index).unwrap() {
-        match recorded {
+        match recorded.unwrap() {
             Recorded::Block(header, payload) => {
                 assert_eq!(header.position, next, "{stream}: out of order, or twice");
                 next += 1;
-                whole.insert(header.first_frame, payload);
+                whole.insert(header.origin_frame, payload);
             }
             Recorded::Missing { from, count, .. } => {
                 assert_eq!(from, next, "{stream}: a gap that does not fit");

@@ -121,16 +121,6 @@ impl Pump {
         took
     }
 
-    /// True when everything that there is has been taken, and every stream has ended.
-    pub fn done(&mut self) -> bool {
-        let seats = self.seats.iter();
-        let ended = seats.map(|seat| match seat {
-            Seat::Lap(seat) => seat.done(),
-            Seat::Hold(seat) => seat.done(),
-        });
-        ended.fold(true, |all, one| all && one) && self.took_all()
-    }
-
     /// True when everything that there is has been taken.
     pub fn took_all(&mut self) -> bool {
         let blocks = self.seats.iter_mut().all(|seat| match seat {
