@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             .into_iter()
             .chain(ephapse_stages::runnables())
             .collect();
-        return match ephapse_engine::runner::run_timer_or(&runnables) {
+        return match ephapse_engine::runner::run_timer_or(&runnables, None) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");

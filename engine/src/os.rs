@@ -3,9 +3,12 @@
 
 #[cfg(not(loom))]
 use crate::sync::AtomicU32;
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 /// CLOCK_MONOTONIC, ns. Served by the vDSO: no system call.
@@ -358,10 +361,16 @@ pub fn try_lock(file: &std::fs::File) -> bool {
 
 /// Free bytes of the file system that holds shared memory.
 pub fn shm_free_bytes() -> Option<u64> {
+    free_bytes(Path::new("/dev/shm"))
+}
+
+/// Free bytes of the file system that a folder is on.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
     // SAFETY: a valid path; an all-zero statvfs is filled in by the call.
     unsafe {
         let mut stat: libc::statvfs = core::mem::zeroed();
-        (libc::statvfs(c"/dev/shm".as_ptr(), &mut stat) == 0)
+        (libc::statvfs(path.as_ptr(), &mut stat) == 0)
             .then(|| stat.f_bavail as u64 * stat.f_frsize as u64)
     }
 }

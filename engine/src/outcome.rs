@@ -3,6 +3,7 @@
 use ephapse_rtconfig::plan::{Plan, SeatKind};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Everything known about a run when it has closed.
 pub struct Outcome {
@@ -42,6 +43,8 @@ pub struct Outcome {
     pub broken_budgets: Vec<BrokenBudget>,
     /// Stalls of 2 ms and more that the witnesses of the stage CPUs saw; `at_ns` is relative to `start_ns`.
     pub stalls: Vec<Stall>,
+    /// What was recorded; `None` if nothing was to be.
+    pub recording: Option<RecordingRecord>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
     pub ties: Vec<Tie>,
 }
@@ -144,6 +147,38 @@ pub struct SourceAccount {
     pub lost: u64,
     /// The equation holds.
     pub holds: bool,
+}
+
+/// The capture of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingRecord {
+    /// Its first file.
+    pub capture: PathBuf,
+    /// Blocks in it.
+    pub blocks: u64,
+    /// Activation records in it.
+    pub activations: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+    /// Blocks that are missing, by stream, with what they were lost to: each is a gap in the capture with its place.
+    pub lost: Vec<RecordingLoss>,
+    /// Bytes that were read and could not be written, for the disk did not take them.
+    pub unwritten_bytes: u64,
+    /// It is sealed: whole but for what is named as lost.
+    pub sealed: bool,
+    /// Why it is not, or what the disk said last; empty if nothing.
+    pub why: String,
+}
+
+/// What is missing of one stream, or of one process's activation records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingLoss {
+    /// Stream or process.
+    pub of: String,
+    /// Blocks or records.
+    pub count: u64,
+    /// Of those, how many because the spool was full: the disk could not follow.
+    pub spool_full: u64,
 }
 
 /// What a hop measures.

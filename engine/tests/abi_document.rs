@@ -88,6 +88,7 @@ fn in_code() -> BTreeMap<String, Layout> {
         OutputAccount { published offered dropped next_frame counted valid lost owed }
         TelemetryWords { published }
         CollectorWords { taken }
+        RecorderWords { kept }
         ActivationRecord {
             tick since_ns woke_ns committed_ns sampled_ns arrived_ns origin_frame now_ns consumed produced epoch skipped
             usage cpu frames lost ports marks circumstances blocks reserved
@@ -109,12 +110,12 @@ macro_rules! constants {
 fn constants_in_code() -> BTreeMap<String, u64> {
     constants! {
         MAGIC VERSION_MAJOR VERSION_MINOR VERSION BYTE_ORDER PAGE LINE PAYLOAD_ALIGN OPEN MAX_PORTS MAX_AXES
-        segment::SESSION segment::RING segment::STAGE segment::TELEMETRY segment::EVENTS
+        segment::SESSION segment::RING segment::STAGE segment::TELEMETRY segment::EVENTS segment::SPOOL
         flag::GAP flag::LATE flag::SYNTHETIC flag::RESET flag::REPLAY flag::CLOCK_SHIFT flag::CLOCK_MASK flag::PASSED_ON
         end_reason::NONE end_reason::FINISHED end_reason::STOPPED end_reason::FAULT end_reason::DIED
         circumstance::OFF circumstance::STARTED_OVER circumstance::PASSED_OVER circumstance::FINISH circumstance::DROPPED
         circumstance::WITHHELD circumstance::SCATTERED circumstance::UNRECORDED
-        RING_GEOMETRY_AT TYPE_AT SEAT_TABLE_AT STAGE_GEOMETRY_AT TELEMETRY_SLOTS_AT
+        RING_GEOMETRY_AT TYPE_AT SEAT_TABLE_AT STAGE_GEOMETRY_AT TELEMETRY_RECORDER_AT TELEMETRY_SLOTS_AT
         session_state::LOADING session_state::VALIDATING session_state::PREPARING session_state::READY
         session_state::RUNNING session_state::DRAINING session_state::CLOSED session_state::FAILED
         stage_state::STARTING stage_state::ATTACHED stage_state::READY stage_state::RUNNING

@@ -14,6 +14,7 @@ pub mod host;
 pub mod modules;
 pub mod plan;
 pub mod problem;
+pub mod recording;
 pub mod resolve;
 pub mod schema;
 pub mod si_unit;

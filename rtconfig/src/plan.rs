@@ -25,6 +25,9 @@ pub struct Plan {
     pub stages: Vec<StagePlan>,
     /// Streams; `StreamPlan::maker`, `InputPlan::stream` and `OutputPlan::stream` are indices into these two lists.
     pub streams: Vec<StreamPlan>,
+    /// What is recorded; `None`: nothing. The recorder is not among `stages`: it may read more streams than a stage can.
+    #[serde(default)]
+    pub recorder: Option<RecorderPlan>,
     /// The graph as resolved: every default written out, TOML, stored with each recording.
     pub resolved_toml: String,
     /// Where the graph was read from.
@@ -68,25 +71,25 @@ pub enum ReplayPart {
         /// Number of its process in the capture.
         process: u32,
         /// Its outputs, in port order.
-        outputs: Vec<RecordedStream>,
+        outputs: Vec<ReplayStream>,
         /// Parameters that it was given while it ran: epoch, all of them.
         params: Vec<(u64, serde_json::Value)>,
     },
     /// Its outputs are taken from the capture.
     Played {
         /// Its outputs, in port order.
-        outputs: Vec<RecordedStream>,
+        outputs: Vec<ReplayStream>,
     },
     /// Compares its inputs with the capture.
     Compared {
         /// Its inputs, in order.
-        inputs: Vec<RecordedStream>,
+        inputs: Vec<ReplayStream>,
     },
 }
 
 /// A stream in a capture.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct RecordedStream {
+pub struct ReplayStream {
     /// Its index there.
     pub stream: u32,
     /// Its blocks are there.
@@ -242,12 +245,71 @@ pub struct StreamPlan {
 /// One seat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeatPlan {
-    /// Who sits there, index into [`Plan::stages`].
-    pub stage: usize,
-    /// Its input port.
+    /// Who sits there.
+    pub reader: Reader,
+    /// Its input port; for the recorder, the stream.
     pub port: String,
     /// Kind.
     pub kind: SeatKind,
+}
+
+/// Who sits in a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reader {
+    /// A stage, index into [`Plan::stages`].
+    Stage(usize),
+    /// The recorder.
+    Recorder,
+}
+
+impl Reader {
+    /// The stage, if it is one.
+    pub fn stage(self) -> Option<usize> {
+        match self {
+            Reader::Stage(stage) => Some(stage),
+            Reader::Recorder => None,
+        }
+    }
+}
+
+/// What is recorded, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecorderPlan {
+    /// Streams, in the order of the plan.
+    pub streams: Vec<RecordedStream>,
+    /// Seconds of data that wait in shared memory for the disk.
+    pub spool_s: f64,
+    /// From one flush to the disk to the next, s.
+    pub sync_s: f64,
+    /// A new file begins when this one would become longer, bytes.
+    pub roll_bytes: Option<u64>,
+    /// A new file begins when this one has been written to for so long, s.
+    pub roll_s: Option<f64>,
+    /// Folder of the capture, absolute; `None`: where the run's report goes.
+    pub path: Option<PathBuf>,
+}
+
+/// One recorded stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedStream {
+    /// Index into [`Plan::streams`].
+    pub stream: usize,
+    /// The recorder's seat on its ring.
+    pub seat: u32,
+}
+
+/// The recorder's name, among processes and at its seats.
+pub const RECORDER: &str = "recorder";
+
+impl Plan {
+    /// Name of whoever sits in a seat.
+    pub fn reader_name(&self, reader: Reader) -> &str {
+        match reader {
+            Reader::Stage(stage) => self.stages.get(stage).map_or("?", |s| s.name.as_str()),
+            Reader::Recorder => RECORDER,
+        }
+    }
 }
 
 /// Scheduling policy.

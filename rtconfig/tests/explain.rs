@@ -81,7 +81,7 @@ fn every_stage_and_stream_is_drawn_with_what_one_must_know_of_it() {
     for words in [
         "loop: tick 1 ms, timer on CPU 0, fifo 95",
         "raw: 20 x 60 i32, 20000 Hz, count",
-        "128 slots, 652 KiB, drop_newest, seats: 1 hold + 2 spare",
+        "128 slots, 656 KiB, drop_newest, seats: 1 hold + recorder + 2 spare",
         "CPU 1, fifo 70, every tick",
         "[helper of stimulate]",
     ] {
@@ -92,7 +92,7 @@ fn every_stage_and_stream_is_drawn_with_what_one_must_know_of_it() {
 #[test]
 fn a_chain_is_drawn_with_one_lane_from_box_to_box() {
     let text = draw(&plan(&[]));
-    let start: Vec<&str> = text.lines().skip(3).take(8).collect();
+    let start: Vec<&str> = text.lines().skip(4).take(8).collect();
     assert_eq!(
         start,
         [
@@ -100,7 +100,7 @@ fn a_chain_is_drawn_with_one_lane_from_box_to_box() {
             "    │ CPU 0, fifo 40, clock-paced                                              │",
             "    └┬─────────────────────────────────────────────────────────────────────────┘",
             " ┌───┘ raw: 20 x 60 i32, 20000 Hz, count",
-            " │       128 slots, 652 KiB, drop_newest, seats: 1 hold + 2 spare",
+            " │       128 slots, 656 KiB, drop_newest, seats: 1 hold + recorder + 2 spare",
             " │  ┌─ band: filter.bandpass ──────────────────────────────────────────────────┐",
             " └─▶│ frames <- raw                                                            │",
             "    │ CPU 1, fifo 70, every tick                                               │",

@@ -5,7 +5,7 @@ mod kinds;
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::plan::{
-    Adapter, Full, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan,
+    Adapter, Full, Overrun, Pace, Plan, Policy, Read, Reader, SeatKind, StagePlan, StreamPlan,
 };
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
 use ephapse_rtconfig::stream_type::{Dtype, Kind, Rate};
@@ -42,8 +42,8 @@ fn assert_consistent(plan: &Plan) {
         for input in &stage.inputs {
             let seat = &plan.streams[input.stream].seats[input.seat as usize];
             assert_eq!(
-                (seat.stage, &seat.port, seat.kind),
-                (index, &input.port, input.seat_kind)
+                (seat.reader, &seat.port, seat.kind),
+                (Reader::Stage(index), &input.port, input.seat_kind)
             );
         }
         for output in &stage.outputs {
@@ -274,8 +274,8 @@ fn a_stage_sees_the_type_behind_its_adapters_and_the_ring_keeps_its_own() {
     );
     let ring = &stream(&plan, "raw").stream_type;
     assert_eq!((ring.dtype, ring.frames_per_block()), (Dtype::I32, 20));
-    // Both readers of `raw` have a seat of their own.
-    assert_eq!(stream(&plan, "raw").seats.len(), 2);
+    // Both readers of `raw` have a seat of their own, and the recorder a third.
+    assert_eq!(stream(&plan, "raw").seats.len(), 3);
 }
 
 /// [`LOOP`] with a second branch beside `band`, and `detect` on both.
@@ -340,7 +340,12 @@ fn every_merged_stream_has_a_seat_of_its_own() {
     assert_eq!(detect.ports().count(), 1);
     for name in ["filtered", "low"] {
         let seats = &stream(&plan, name).seats;
-        assert_eq!((seats.len(), seats[0].kind), (1, SeatKind::Hold), "{name}");
+        let of_stages = seats.iter().filter(|s| s.reader.stage().is_some());
+        assert_eq!(
+            (of_stages.count(), seats[0].kind),
+            (1, SeatKind::Hold),
+            "{name}"
+        );
     }
 }
 
@@ -512,7 +517,11 @@ fn another_hosts_cpus_are_not_asked_for_when_the_host_is_not_checked() {
 fn a_small_shared_memory_is_refused_with_the_largest_ring() {
     let mut options = two_cpus();
     options.shm_free_bytes = Some(1 << 20);
-    let first = resolve(&read(LOOP), &kinds(), &options)
+    let mut graph = read(LOOP);
+    graph
+        .apply_set("record=[]")
+        .unwrap_or_else(|p| panic!("{p}"));
+    let first = resolve(&graph, &kinds(), &options)
         .map(|_| ())
         .map_err(|problems| problems[0].to_string());
     assert!(first.is_err_and(|line| line.contains("1.0 MiB are free; the largest is `filtered`")));

@@ -21,6 +21,7 @@ pub mod numbers;
 pub mod policy;
 pub mod readout;
 pub mod rows;
+pub mod sink;
 pub mod vectors;
 
 use ephapse_engine::stage::{Describable, Runnable};

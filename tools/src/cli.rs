@@ -231,6 +231,9 @@ pub struct RunOptions {
     /// Folder for report and logs. Default: `out/NAME`
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Folder of the capture, or `off` to record nothing. Default: as the graph says, else beside the report
+    #[arg(long, value_name = "DIR|off")]
+    pub record: Option<PathBuf>,
     /// Refuse to run (exit 1) unless every real-time stage gets SCHED_FIFO, its CPU and its memory lock
     #[arg(long)]
     pub require_rt: bool,

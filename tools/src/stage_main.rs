@@ -11,7 +11,8 @@ fn main() -> ExitCode {
         .into_iter()
         .chain(ephapse_stages::runnables())
         .collect();
-    match ephapse_engine::runner::run_timer_or(&runnables) {
+    match ephapse_engine::runner::run_timer_or(&runnables, Some(ephapse_stages::sink::record::run))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ephapse-stage: {error}");

@@ -1,7 +1,10 @@
 //! An account that nobody can break proves nothing: every counter is falsified in turn, and the run must fail because of
 //! the accounts that count with it, and of no other.
 
-use ephapse_engine::abi::{Bank, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords};
+use ephapse_engine::abi::{
+    Bank, LINE, PAGE, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords,
+};
+use ephapse_engine::capture::spool::{self, SourceAccount};
 use ephapse_engine::launch::{Options, Processes, launch};
 use ephapse_engine::outcome::{Outcome, Verdict};
 use ephapse_engine::shm::Owned;
@@ -44,7 +47,7 @@ out = { spikes = "spikes" }
 type Falsify = fn(&Processes);
 
 /// A counter, how it is falsified, and the accounts that must then fail.
-const COUNTERS: [(&str, Falsify, &[&str]); 16] = [
+const COUNTERS: [(&str, Falsify, &[&str]); 20] = [
     ("ticks run", |p| less(&bank(p, "band").run), &["tick band"]),
     (
         "ticks of the timer",
@@ -84,7 +87,7 @@ const COUNTERS: [(&str, Falsify, &[&str]); 16] = [
     (
         "blocks published",
         |p| less(&producer(ring(p, "filtered")).published),
-        &["ring filtered", "edge filtered"],
+        &["ring filtered", "edge filtered", "edge filtered"],
     ),
     (
         "blocks consumed",
@@ -103,7 +106,27 @@ const COUNTERS: [(&str, Falsify, &[&str]); 16] = [
     ),
     (
         "the reader's position",
-        |p| less(&first_seat(ring(p, "filtered")).position),
+        |p| less(&seat(ring(p, "filtered"), 0).position),
+        &["edge filtered"],
+    ),
+    (
+        "blocks recorded",
+        |p| less(&recorded(p, "filtered").words[1]),
+        &["edge filtered"],
+    ),
+    (
+        "blocks the recorder was too late for",
+        |p| more(&recorded(p, "filtered").words[2]),
+        &["edge filtered"],
+    ),
+    (
+        "blocks the recorder passed over",
+        |p| more(&recorded(p, "filtered").words[3]),
+        &["edge filtered"],
+    ),
+    (
+        "the recorder's position",
+        |p| less(&seat(ring(p, "filtered"), 1).position),
         &["edge filtered"],
     ),
     (
@@ -156,8 +179,19 @@ fn producer(ring: &Owned) -> &ProducerWords {
     ))
 }
 
-fn first_seat(ring: &Owned) -> &SeatWords {
-    ring.words(region(ring, std::mem::offset_of!(RingGeometry, seats_at)))
+fn seat(ring: &Owned, index: usize) -> &SeatWords {
+    let seats_at = region(ring, std::mem::offset_of!(RingGeometry, seats_at));
+    ring.words(seats_at + index * PAGE)
+}
+
+/// The recorder's account of a stream, in the spool: the recorder has left, and what it counted is there.
+fn recorded<'a>(processes: &'a Processes, stream: &str) -> &'a SourceAccount {
+    let streams = &processes.plan.streams;
+    let index = streams.iter().position(|s| s.name == stream).unwrap();
+    let recording = processes.recording.as_ref().unwrap();
+    let mut sources = recording.duty.streams.iter();
+    let source = sources.position(|r| r.stream as usize == index).unwrap();
+    recording.spool.words(spool::ACCOUNTS_AT + source * LINE)
 }
 
 fn plan() -> Plan {
@@ -175,6 +209,8 @@ fn plan() -> Plan {
 }
 
 fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
+    // The captures of these runs are nobody's.
+    let folder = tempfile::tempdir().unwrap();
     let mut options = Options {
         duration: Some(Duration::from_millis(100)),
         require_rt: false,
@@ -184,6 +220,7 @@ fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
             PathBuf::from(env!("CARGO_BIN_EXE_ephapse")),
             vec!["helper".to_owned()],
         ),
+        capture_folder: folder.path().to_owned(),
         interrupts: Arc::new(AtomicU32::new(0)),
         live: &mut |_| {},
         redescribe: &|stage, _| Ok(stage.described.clone()),

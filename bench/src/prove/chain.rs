@@ -131,6 +131,7 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         stages: Vec::new(),
         broken_budgets: Vec::new(),
         stalls: Vec::new(),
+        recording: None,
         ties: Vec::new(),
     })
 }

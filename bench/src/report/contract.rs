@@ -34,6 +34,9 @@ pub struct Report {
     pub session: String,
     /// Name of the recording that was played; null if none was.
     pub recording: Option<String>,
+    /// The capture that was made; null if nothing was to be recorded.
+    #[serde(default)]
+    pub capture: Option<CaptureReport>,
     /// The `[experiment]` table.
     pub experiment: BTreeMap<String, String>,
     /// Wall-clock start, RFC 3339, UTC.
@@ -350,4 +353,36 @@ pub struct TieReport {
     pub realtime_ns: u64,
     /// Frames so far, by source stream.
     pub frames: BTreeMap<String, u64>,
+}
+
+/// The capture of the run.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CaptureReport {
+    /// Its first file.
+    pub path: String,
+    /// Blocks in it.
+    pub blocks: u64,
+    /// Activation records in it.
+    pub activations: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+    /// What is missing; empty if nothing is.
+    pub lost: Vec<CaptureLossReport>,
+    /// Bytes that were read and that the disk did not take.
+    pub unwritten_bytes: u64,
+    /// It is whole but for what is named as lost.
+    pub sealed: bool,
+    /// Why it is not, or what the disk said last; empty if nothing.
+    pub why: String,
+}
+
+/// What a capture lacks of one stream, or of one process's activation records.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CaptureLossReport {
+    /// Stream or process.
+    pub of: String,
+    /// Blocks or records.
+    pub count: u64,
+    /// Of those, how many because the disk could not follow.
+    pub spool_full: u64,
 }

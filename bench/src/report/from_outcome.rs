@@ -19,6 +19,7 @@ impl Report {
             restarts: outcome.restarts.iter().map(FaultReport::from).collect(),
             session: outcome.plan.session.clone(),
             recording,
+            capture: outcome.recording.as_ref().map(CaptureReport::from),
             experiment: outcome.plan.experiment.clone(),
             started: rfc3339(outcome.started_realtime_ns),
             duration_ns: outcome.duration_ns,
@@ -230,6 +231,31 @@ impl From<&outcome::Tie> for TieReport {
             raw_ns: t.raw_ns,
             realtime_ns: t.realtime_ns,
             frames: t.frames.iter().cloned().collect(),
+        }
+    }
+}
+
+impl From<&outcome::RecordingRecord> for CaptureReport {
+    fn from(r: &outcome::RecordingRecord) -> Self {
+        CaptureReport {
+            path: r.capture.display().to_string(),
+            blocks: r.blocks,
+            activations: r.activations,
+            bytes: r.bytes,
+            lost: r.lost.iter().map(CaptureLossReport::from).collect(),
+            unwritten_bytes: r.unwritten_bytes,
+            sealed: r.sealed,
+            why: r.why.clone(),
+        }
+    }
+}
+
+impl From<&outcome::RecordingLoss> for CaptureLossReport {
+    fn from(l: &outcome::RecordingLoss) -> Self {
+        CaptureLossReport {
+            of: l.of.clone(),
+            count: l.count,
+            spool_full: l.spool_full,
         }
     }
 }

@@ -30,6 +30,7 @@ pub fn run(
             hold_cpu_latency,
             lean_program: programs.lean.clone(),
             full_program: programs.full.clone(),
+            capture_folder: std::path::PathBuf::new(),
             interrupts: interrupts.clone(),
             live: &mut |_| {},
             redescribe: &|stage, _| Ok(stage.described.clone()),

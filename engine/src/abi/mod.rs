@@ -22,7 +22,8 @@ pub use stage::{
     stage_state,
 };
 pub use telemetry::{
-    ActivationRecord, CollectorWords, TELEMETRY_SLOTS_AT, TelemetryWords, circumstance,
+    ActivationRecord, CollectorWords, RecorderWords, TELEMETRY_RECORDER_AT, TELEMETRY_SLOTS_AT,
+    TelemetryWords, circumstance,
 };
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -62,6 +63,8 @@ pub mod segment {
     pub const TELEMETRY: u32 = 4;
     /// What happened, kept after death.
     pub const EVENTS: u32 = 5;
+    /// What the recorder has read and not yet written to the disk.
+    pub const SPOOL: u32 = 6;
 }
 
 /// Start of every segment, 128 bytes.

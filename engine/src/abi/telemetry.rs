@@ -41,6 +41,17 @@ pub mod circumstance {
     pub const UNRECORDED: u16 = 1 << 7;
 }
 
+/// Second line of page 2 of a telemetry segment: written by the recorder, and once, before anybody attaches, by the launcher.
+#[repr(C, align(128))]
+pub struct RecorderWords {
+    /// One more than the records that the recorder has kept; only an unpaced run waits for it. 0: there is no recorder.
+    pub kept: AtomicU64,
+    pad0: [u64; 15],
+}
+
+/// Where [`RecorderWords`] stand in a telemetry segment.
+pub const TELEMETRY_RECORDER_AT: usize = 2 * PAGE + 128;
+
 /// Where the slots of a telemetry segment begin, and the stride of its 128-byte records.
 pub const TELEMETRY_SLOTS_AT: usize = 3 * PAGE;
 

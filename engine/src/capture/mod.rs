@@ -12,15 +12,22 @@ mod blocks;
 mod cursor;
 mod damage;
 mod digest;
+pub mod disk;
 mod file_set;
 pub mod layout;
 mod live;
 mod meta;
+mod name;
+mod pump;
 mod reader;
+pub mod recover;
+mod resume;
 mod salvage;
 mod scan;
+pub mod spool;
 mod summary;
 mod verify;
+mod writer;
 
 pub use append::{AppendError, AppendOptions, Appender, Entry};
 pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
@@ -32,7 +39,10 @@ pub use live::of_session;
 pub use meta::{
     EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
 };
+pub use name::free_path;
+pub use pump::Pump;
 pub use reader::{Capture, CaptureError};
 pub use salvage::{SalvageError, Salvaged, salvage};
 pub use summary::{StreamSummary, Summary};
 pub use verify::Verification;
+pub use writer::{RecordError, Step, Writer};

@@ -1,6 +1,6 @@
 //! The accounts: every term read where it was counted, none computed from the others.
 
-use super::prepare::Processes;
+use super::prepare::{Part, Processes};
 use crate::abi::{
     Bank, PAGE, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords, end_reason,
 };
@@ -9,7 +9,7 @@ use crate::runner::due_between;
 use crate::shm::read_at;
 use crate::sync::{AtomicU64, Ordering};
 use ephapse_rtconfig::describe::Role;
-use ephapse_rtconfig::plan::{Pace, SeatKind};
+use ephapse_rtconfig::plan::{Pace, Reader, SeatKind};
 
 /// Sum of an account's terms; `None` if it is more than 64 bits hold, which no sound counter reaches.
 fn sum(terms: &[u64]) -> Option<u64> {
@@ -52,12 +52,13 @@ pub(super) fn ticks(
 ) -> Vec<TickAccount> {
     let mut accounts = Vec::new();
     for (process, died) in processes.list.iter().zip(died) {
-        let (divider, phase) = match process.stage.map(|s| &processes.plan.stages[s]) {
-            None => (1, 0),
-            Some(stage) if stage.pace == Pace::Tick => {
+        let stage = process.part.stage().map(|s| &processes.plan.stages[s]);
+        let (divider, phase) = match (process.part, stage) {
+            (Part::Timer, _) => (1, 0),
+            (_, Some(stage)) if stage.pace == Pace::Tick => {
                 (u64::from(stage.divider), u64::from(stage.phase))
             }
-            Some(_) => continue,
+            _ => continue,
         };
         let bank: &Bank = process.memory.bank();
         let due = due_between(start_tick, stop_tick, divider, phase);
@@ -117,49 +118,82 @@ pub(super) fn rings(processes: &Processes) -> Vec<RingAccount> {
     accounts.collect()
 }
 
+/// What the reader in a seat has counted.
+struct Counted {
+    consumed: u64,
+    jumped: u64,
+    lapped: u64,
+    gaps: u64,
+    lost_frames: u64,
+    feedback: bool,
+}
+
+/// The account of whoever sits there; `None` if there is no such process.
+fn counted(processes: &Processes, reader: Reader, stream: usize, seat: usize) -> Option<Counted> {
+    match reader {
+        Reader::Stage(stage) => {
+            let inputs = &processes.plan.stages[stage].inputs;
+            let mut ports = inputs.iter();
+            let port = ports.position(|i| i.stream == stream && i.seat as usize == seat)?;
+            let account = &processes.of_stage(stage)?.memory.bank().inputs[port];
+            Some(Counted {
+                consumed: get(&account.consumed),
+                jumped: get(&account.jumped),
+                lapped: get(&account.lapped),
+                gaps: get(&account.gaps),
+                lost_frames: get(&account.lost_frames),
+                feedback: inputs[port].feedback,
+            })
+        }
+        Reader::Recorder => {
+            let account = processes.recording.as_ref()?.account(stream)?;
+            Some(Counted {
+                consumed: account.consumed,
+                jumped: account.jumped,
+                lapped: account.lapped,
+                gaps: account.gaps,
+                // Frames lost before a block stand in its header, which is recorded.
+                lost_frames: 0,
+                feedback: false,
+            })
+        }
+    }
+}
+
 /// Seats.
 pub(super) fn edges(processes: &Processes) -> Vec<EdgeAccount> {
     let mut accounts = Vec::new();
     for (index, stream) in processes.plan.streams.iter().enumerate() {
         let published = get(&producer_words(processes, index).published);
         for (seat, plan) in stream.seats.iter().enumerate() {
-            let stage = &processes.plan.stages[plan.stage];
-            let Some(process) = processes.of_stage(plan.stage) else {
+            let Some(counted) = counted(processes, plan.reader, index, seat) else {
                 continue;
             };
-            let Some(port) = stage
-                .inputs
-                .iter()
-                .position(|i| i.stream == index && i.seat as usize == seat)
-            else {
-                continue;
-            };
-            let account = &process.memory.bank().inputs[port];
             let words = seat_words(processes, index, seat);
             let joined = get(&words.joined);
             let published = published.saturating_sub(joined);
             let position = get(&words.position).saturating_sub(joined);
             let left = published.saturating_sub(position);
-            let (consumed, jumped, lapped) = (
-                get(&account.consumed),
-                get(&account.jumped),
-                get(&account.lapped),
-            );
+            let Counted {
+                consumed,
+                jumped,
+                lapped,
+                ..
+            } = counted;
             // A feedback edge takes no part in the end; a closed seat reports what it left.
-            let may_leave = stage.inputs[port].feedback
-                || get(&words.closed) != 0
-                || plan.kind == SeatKind::Lap;
+            let may_leave =
+                counted.feedback || get(&words.closed) != 0 || plan.kind == SeatKind::Lap;
             accounts.push(EdgeAccount {
                 stream: stream.name.clone(),
-                seat: stage.name.clone(),
+                seat: processes.plan.reader_name(plan.reader).to_owned(),
                 kind: plan.kind,
                 published,
                 consumed,
                 jumped,
                 lapped,
                 left,
-                gaps: get(&account.gaps),
-                lost_frames: get(&account.lost_frames),
+                gaps: counted.gaps,
+                lost_frames: counted.lost_frames,
                 holds: sum(&[consumed, jumped, lapped, left]) == Some(published)
                     && position <= published
                     && (left == 0 || may_leave),
@@ -208,10 +242,10 @@ pub(super) fn drained(processes: &Processes) -> bool {
             end != crate::abi::OPEN
                 && stream.seats.iter().enumerate().all(|(seat, plan)| {
                     let words = seat_words(processes, index, seat);
-                    let feedback = processes.plan.stages[plan.stage]
-                        .inputs
-                        .iter()
-                        .any(|i| i.stream == index && i.feedback);
+                    let feedback = plan.reader.stage().is_some_and(|stage| {
+                        let mut inputs = processes.plan.stages[stage].inputs.iter();
+                        inputs.any(|i| i.stream == index && i.feedback)
+                    });
                     plan.kind == SeatKind::Lap
                         || feedback
                         || get(&words.closed) != 0
@@ -245,8 +279,13 @@ pub(super) fn bury(processes: &Processes, stage: usize) {
             words.end.store(get(&words.published), Ordering::Release); // [E]
         }
     }
-    for input in &plan.inputs {
-        seat_words(processes, input.stream, input.seat as usize)
+    close_seats(processes, Part::Stage(stage));
+}
+
+/// Closes the seats of a process that will not come back, so that nobody waits for it.
+pub(super) fn close_seats(processes: &Processes, part: Part) {
+    for (stream, seat) in processes.seats_of(part) {
+        seat_words(processes, stream, seat)
             .closed
             .store(1, Ordering::Release);
     }

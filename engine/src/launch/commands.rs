@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::listener::Asked;
+use super::recording::Recording;
 use super::run::{Run, state_name};
 use crate::abi::stage_state;
 use crate::control::{self, Answer, Command, LONGEST_MARK};
@@ -206,7 +207,7 @@ impl Run {
     ) -> Result<(usize, u64), String> {
         let index = self.running_stage(stage)?;
         let process = &self.processes.list[index];
-        let Some(number) = process.stage else {
+        let Some(number) = process.part.stage() else {
             return Err(format!("`{stage}` has no parameters"));
         };
         let plan = &self.processes.plan.stages[number];
@@ -279,7 +280,7 @@ impl Run {
         }
         let index = self.running_stage(stage)?;
         let process = &self.processes.list[index];
-        if let Some(plan) = process.stage.map(|s| &self.processes.plan.stages[s])
+        if let Some(plan) = process.part.stage().map(|s| &self.processes.plan.stages[s])
             && matches!(plan.program, Program::External { .. })
         {
             fits_in(plan, options)?;
@@ -364,6 +365,7 @@ impl Run {
             "faults": self.faults.len(),
             "restarts": self.restarts.len(),
             "stages": stages,
+            "recording": self.processes.recording.as_ref().map(Recording::status),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What becomes of a session when one of its processes dies.
 
 use super::account;
+use super::prepare::Part;
 use super::restart::Verdict;
 use super::run::Run;
 use super::supervise::Death;
@@ -23,7 +24,7 @@ impl Run {
             .is_ok_and(|s| !matches!(s.signal(), Some(libc::SIGKILL | libc::SIGTERM)));
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         process.exited = Some(status.clone());
-        let (who, stage) = (process.name.clone(), process.stage);
+        let (who, part) = (process.name.clone(), process.part);
         if process.words().state.load(Ordering::Acquire) == stage_state::DONE {
             return;
         }
@@ -35,8 +36,14 @@ impl Run {
             format!("died ({status}): {said}")
         };
         let wanted = core::mem::take(&mut self.commands.wanted[index]);
-        let policy = stage.map_or(OnDeath::Stop, |s| self.processes.plan.stages[s].on_death);
-        if (wanted || policy == OnDeath::Restart) && *stop < 2 {
+        let policy = match part {
+            Part::Timer => OnDeath::Stop,
+            Part::Stage(stage) => self.processes.plan.stages[stage].on_death,
+            Part::Recorder => OnDeath::Restart,
+        };
+        // The recorder works when everybody else has left.
+        let may_restart = *stop < 2 || part == Part::Recorder;
+        if (wanted || policy == OnDeath::Restart) && may_restart {
             match self.start_again(index, wanted, own_fault, death.at_ns, &what) {
                 Ok(()) => return,
                 Err(why) => self.fault(&who, &why),
@@ -44,8 +51,8 @@ impl Run {
         }
         self.died[index] = true;
         self.fault_at(death.at_ns, &who, &what);
-        match stage {
-            Some(stage) => {
+        match part {
+            Part::Stage(stage) => {
                 account::bury(&self.processes, stage);
                 if policy != OnDeath::Isolate {
                     self.ended_by.get_or_insert(format!("{who} {what}"));
@@ -53,10 +60,12 @@ impl Run {
                 }
             }
             // Without a timer nobody is rung and nothing drains.
-            None => {
+            Part::Timer => {
                 self.ended_by.get_or_insert(format!("{who} {what}"));
                 self.order_stop(stop, 2);
             }
+            // The run goes on without it.
+            Part::Recorder => self.processes.leave_unrecorded(),
         }
     }
 
@@ -71,7 +80,8 @@ impl Run {
     ) -> Result<(), String> {
         let process = &self.processes.list[index];
         let pacing = process
-            .stage
+            .part
+            .stage()
             .and_then(|s| self.processes.plan.stages[s].pacing);
         let bank = process.memory.bank();
         let position = pacing.map(|p| bank.inputs[p].position.load(Ordering::Relaxed));

@@ -60,6 +60,22 @@ impl Events {
     }
 }
 
+/// The entries of an opened events segment, oldest first.
+///
+/// # Errors
+/// If it is damaged.
+pub fn read_entries(segment: &Segment) -> Result<Vec<EventEntry>, ShmError> {
+    let bytes = ENTRIES * size_of::<EventEntry>();
+    let map = segment.map(PAGE, bytes, Access::ReadOnly)?;
+    let mut copy = vec![0; bytes];
+    copy_relaxed(map.as_ptr(), &mut copy);
+    let entries = (0..ENTRIES)
+        .filter_map(|i| crate::shm::read_at::<EventEntry>(&copy, i * size_of::<EventEntry>()));
+    let mut entries: Vec<EventEntry> = entries.filter(|e| e.number != 0).collect();
+    entries.sort_by_key(|e| e.number);
+    Ok(entries)
+}
+
 /// The events of a session, oldest first.
 ///
 /// # Errors
@@ -70,14 +86,7 @@ pub fn read_events(session: &str) -> Result<Vec<Event>, ShmError> {
         segment::EVENTS,
         Access::ReadOnly,
     )?;
-    let bytes = ENTRIES * size_of::<EventEntry>();
-    let map = segment.map(PAGE, bytes, Access::ReadOnly)?;
-    let mut copy = vec![0; bytes];
-    copy_relaxed(map.as_ptr(), &mut copy);
-    let entries = (0..ENTRIES)
-        .filter_map(|i| crate::shm::read_at::<EventEntry>(&copy, i * size_of::<EventEntry>()));
-    let mut entries: Vec<EventEntry> = entries.filter(|e| e.number != 0).collect();
-    entries.sort_by_key(|e| e.number);
+    let entries = read_entries(&segment)?;
     Ok(entries
         .iter()
         .map(|e| Event {

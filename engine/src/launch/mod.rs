@@ -13,6 +13,7 @@ mod events;
 mod listener;
 mod place;
 mod prepare;
+mod recording;
 mod restart;
 mod run;
 mod session_file;
@@ -21,14 +22,16 @@ mod supervise;
 mod witness;
 
 pub use collect::{Collector, LoopNow, Records, Watched};
-pub use events::{Event, read_events};
+pub use events::{Event, read_entries, read_events};
 pub use place::{runtime_dir, segment_name};
-pub use prepare::{Processes, for_exec};
+pub use prepare::{Part, Process, Processes, for_exec};
+pub use recording::Recording;
 pub use run::{Live, launch};
 pub use session_file::{
-    Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, sessions,
+    Collected, Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, sessions,
 };
 
+use crate::capture::AppendError;
 use crate::shm::ShmError;
 use ephapse_rtconfig::describe::Described;
 use ephapse_rtconfig::plan::StagePlan;
@@ -51,6 +54,8 @@ pub struct Options<'a> {
     pub lean_program: PathBuf,
     /// The executable with file-format libraries, and the arguments that make it a helper.
     pub full_program: (PathBuf, Vec<String>),
+    /// Folder of the capture, if the graph names none.
+    pub capture_folder: PathBuf,
     /// Times the user has asked to stop: one drains, two leave at once.
     pub interrupts: Arc<AtomicU32>,
     /// Called about ten times a second while the session runs.
@@ -101,6 +106,21 @@ pub enum LaunchError {
     /// A segment.
     #[error(transparent)]
     Shm(#[from] ShmError),
+    /// The capture cannot be begun.
+    #[error(
+        "the recording cannot be begun: {0}; name another folder, or record nothing (`record = []`)"
+    )]
+    Capture(#[from] AppendError),
+    /// What a killed session left must be appended to its capture first, and that cannot be done now.
+    #[error(
+        "session `{session}` was killed and its capture cannot be ended: {why}; what it left stays in shared memory until then (`ephapse gc` tries again)"
+    )]
+    Unrecovered {
+        /// Session.
+        session: String,
+        /// Cause.
+        why: String,
+    },
     /// A process could not be started.
     #[error("{who}: cannot start {}: {source}", program.display())]
     Spawn {

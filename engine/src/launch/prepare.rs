@@ -2,6 +2,7 @@
 
 use super::collect::{Collector, Watched};
 use super::events::Events;
+use super::recording::Recording;
 use super::session_file::{ProcessRecord, SessionLock, SessionRecord};
 use super::spare::Spare;
 use super::{LaunchError, Options, segment_name};
@@ -17,7 +18,7 @@ use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use crate::trap::{Point, trap};
 use ephapse_rtconfig::describe::{Described, Program, Role};
-use ephapse_rtconfig::plan::{Full, Pace, Plan, StagePlan, WaitKind};
+use ephapse_rtconfig::plan::{Full, Pace, Plan, RECORDER, StagePlan, WaitKind};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -28,10 +29,10 @@ pub(super) const ORDERS_AT: usize = 2 * PAGE;
 
 /// One process of the session.
 pub struct Process {
-    /// `timer` or the stage.
+    /// `timer`, `recorder` or the stage.
     pub name: String,
-    /// Index in the plan; `None` for the timer.
-    pub stage: Option<usize>,
+    /// What it is.
+    pub part: Part,
     /// Its segment, as the launcher sees it.
     pub memory: StageMemory,
     pub(super) child: Child,
@@ -41,7 +42,29 @@ pub struct Process {
     /// What it is started from, each time.
     pub(super) started_from: StartedFrom,
     pub(super) segment: Owned,
-    _records: Owned,
+    /// Its telemetry ring; the recorder has none.
+    pub(super) records: Option<Owned>,
+}
+
+/// What a process of a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The timer.
+    Timer,
+    /// A stage, by its index in the plan.
+    Stage(usize),
+    /// The recorder.
+    Recorder,
+}
+
+impl Part {
+    /// The stage, if it is one.
+    pub fn stage(self) -> Option<usize> {
+        match self {
+            Part::Stage(stage) => Some(stage),
+            Part::Timer | Part::Recorder => None,
+        }
+    }
 }
 
 /// What a process is started from.
@@ -63,10 +86,12 @@ pub struct Processes {
     pub plan: Plan,
     /// Rings, by stream.
     pub rings: Vec<Owned>,
-    /// Processes, timer first.
+    /// Processes, timer first, recorder last.
     pub list: Vec<Process>,
     /// The session segment.
     pub session: Owned,
+    /// The recording, if there is one.
+    pub recording: Option<Recording>,
     pub(super) events: Events,
     pub(super) lock: SessionLock,
     /// Gone with the launcher, however it goes: whoever still runs sees it.
@@ -74,7 +99,7 @@ pub struct Processes {
     pub(super) lifeline_read: OwnedFd,
 }
 
-fn random_id() -> [u8; 16] {
+pub(super) fn random_id() -> [u8; 16] {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
     hex(&text)
 }
@@ -130,6 +155,7 @@ impl Processes {
             plan: plan.clone(),
             rings,
             list: Vec::new(),
+            recording: None,
             session,
             events,
             lock,
@@ -147,7 +173,7 @@ impl Processes {
         }
         let result = all.start_all(options, header, collector);
         if let Err(error) = result {
-            all.kill_all();
+            all.give_up();
             return Err(error);
         }
         Ok(all)
@@ -172,16 +198,14 @@ impl Processes {
             let per_second = records_per_second(&plan, stage);
             self.start(
                 &stage.name,
-                Some(index),
+                Part::Stage(index),
                 &described,
                 &stage.params.to_string(),
                 duty,
                 &stage.program,
                 options,
                 header,
-                collector,
-                watched,
-                per_second,
+                Some((&mut *collector, watched, per_second)),
             )?;
         }
         if let Some(timer) = &plan.timer {
@@ -203,18 +227,32 @@ impl Processes {
             let per_second = 1e9 / timer.period_ns as f64;
             self.start(
                 "timer",
-                None,
+                Part::Timer,
                 &Described::default(),
                 "{}",
                 duty,
                 &Program::Lean,
                 options,
                 header,
-                collector,
-                Watched::timer(),
-                per_second,
+                Some((collector, Watched::timer(), per_second)),
             )?;
             self.list.rotate_right(1);
+        }
+        if let Some(recorder) = &plan.recorder {
+            let recording = Recording::create(self, recorder, options, header)?;
+            let duty = Duty::Recorder(Box::new(recording.duty.clone()));
+            self.recording = Some(recording);
+            self.start(
+                RECORDER,
+                Part::Recorder,
+                &Described::default(),
+                "{}",
+                duty,
+                &Program::Lean,
+                options,
+                header,
+                None,
+            )?;
         }
         Ok(())
     }
@@ -231,16 +269,14 @@ impl Processes {
     fn start(
         &mut self,
         who: &str,
-        stage: Option<usize>,
+        part: Part,
         described: &Described,
         params: &str,
         duty: Duty,
         program: &Program,
         options: &Options<'_>,
         header: SegmentHeader,
-        collector: &mut Collector,
-        watched: Watched,
-        per_second: f64,
+        watched: Option<(&mut Collector, Watched, f64)>,
     ) -> Result<(), LaunchError> {
         let stage_segment = segment_name(&self.plan.session, &format!("stage.{who}"));
         let telemetry_segment = segment_name(&self.plan.session, &format!("telemetry.{who}"));
@@ -252,10 +288,18 @@ impl Processes {
             &Segment::open(&stage_segment, segment::STAGE, Access::ReadWrite)?,
             Access::ReadWrite,
         )?;
-        let slots = telemetry::slots_for(per_second);
-        let records = telemetry::create(&telemetry_segment, slots, header)?;
-        let segment = Segment::open(&telemetry_segment, segment::TELEMETRY, Access::ReadWrite)?;
-        collector.watch(watched, TelemetryReader::attach(&segment)?);
+        let records = match watched {
+            None => None,
+            Some((collector, watched, per_second)) => {
+                let slots = telemetry::slots_for(per_second);
+                let records = telemetry::create(&telemetry_segment, slots, header)?;
+                telemetry::expect_recorder(&records, self.plan.recorder.is_some());
+                let segment =
+                    Segment::open(&telemetry_segment, segment::TELEMETRY, Access::ReadWrite)?;
+                collector.watch(watched, TelemetryReader::attach(&segment)?);
+                Some(records)
+            }
+        };
         let file = StageFile {
             session: self.plan.session.clone(),
             session_segment: segment_name(&self.plan.session, "session"),
@@ -283,14 +327,14 @@ impl Processes {
         trap(Point::Spawned);
         self.list.push(Process {
             name: who.to_owned(),
-            stage,
+            part,
             memory,
             child,
             spare: None,
             exited: None,
             started_from,
             segment: own,
-            _records: records,
+            records,
         });
         // At once: should this process die now, nobody takes the name as long as that one lives.
         self.write_record()
@@ -311,16 +355,49 @@ impl Processes {
 
     /// The process of a stage of the plan.
     pub fn of_stage(&self, stage: usize) -> Option<&Process> {
-        self.list.iter().find(|p| p.stage == Some(stage))
+        self.list.iter().find(|p| p.part == Part::Stage(stage))
+    }
+
+    /// Ends a session that never came to run: nothing was recorded.
+    pub(super) fn give_up(&mut self) {
+        self.kill_all();
+        if let Some(recording) = &self.recording {
+            // Gone already, or not ours to remove: then it stays, and says that it holds nothing.
+            let _ = std::fs::remove_file(&recording.duty.capture);
+        }
+    }
+
+    /// Every seat that a process has: stream and seat.
+    pub(super) fn seats_of(&self, part: Part) -> Vec<(usize, usize)> {
+        match part {
+            Part::Timer => Vec::new(),
+            Part::Stage(stage) => {
+                let inputs = self.plan.stages[stage].inputs.iter();
+                inputs
+                    .map(|input| (input.stream, input.seat as usize))
+                    .collect()
+            }
+            Part::Recorder => {
+                let recorded = self
+                    .plan
+                    .recorder
+                    .iter()
+                    .flat_map(|recorder| &recorder.streams);
+                recorded.map(|r| (r.stream, r.seat as usize)).collect()
+            }
+        }
     }
 
     /// Kills whoever still lives, and reaps everybody.
     pub(super) fn kill_all(&mut self) {
-        for process in &mut self.list {
-            // A failure means that it is dead already.
-            let _ = process.child.kill();
-            let _ = process.child.wait();
-        }
+        self.list.iter_mut().for_each(Process::kill);
+    }
+
+    /// The same, but for the recorder, which is about to keep what they have left.
+    pub(super) fn kill_all_but_the_recorder(&mut self) {
+        let others = self.list.iter_mut();
+        let others = others.filter(|process| process.part != Part::Recorder);
+        others.for_each(Process::kill);
     }
 }
 
@@ -342,6 +419,13 @@ fn record(plan: &Plan, list: &[Process]) -> SessionRecord {
 }
 
 impl Process {
+    pub(super) fn kill(&mut self) {
+        // A failure means that it is dead already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.exited.get_or_insert_with(|| "killed".into());
+    }
+
     /// The process's own words.
     pub fn words(&self) -> &StageWords {
         &self.memory.words
@@ -462,19 +546,27 @@ fn ring_spec(plan: &Plan, index: usize) -> RingSpec {
             .iter()
             .map(|seat| SeatSpec {
                 kind: seat.kind,
-                stage: plan.stages[seat.stage].name.clone(),
+                stage: plan.reader_name(seat.reader).to_owned(),
                 port: seat.port.clone(),
-                sleepless: match plan.stages[seat.stage].pace {
-                    Pace::Tick => true,
-                    Pace::Data => plan.stages[seat.stage].wait == WaitKind::Spin,
-                    Pace::Clock | Pace::Device | Pace::None => false,
-                },
+                sleepless: seat
+                    .reader
+                    .stage()
+                    .is_none_or(|stage| never_sleeps(&plan.stages[stage])),
             })
             .collect(),
         spare_seats: stream.spare_seats,
         stream: index as u32,
         origin: stream.origin as u32,
         sleepless: stream.full != Full::Wait || plan.stages[stream.maker].pace == Pace::Tick,
+    }
+}
+
+/// A stage that is woken by no bell of its inputs. (The recorder, too, has too many rings to sleep on one of them.)
+fn never_sleeps(stage: &StagePlan) -> bool {
+    match stage.pace {
+        Pace::Tick => true,
+        Pace::Data => stage.wait == WaitKind::Spin,
+        Pace::Clock | Pace::Device | Pace::None => false,
     }
 }
 

@@ -114,16 +114,14 @@ impl Processes {
     fn free_roles(&self, index: usize) {
         let process = &self.list[index];
         process.words().owner.store(0, Ordering::Release);
-        let Some(stage) = process.stage.map(|s| &self.plan.stages[s]) else {
-            return;
-        };
-        for output in &stage.outputs {
+        let stage = process.part.stage().map(|s| &self.plan.stages[s]);
+        for output in stage.iter().flat_map(|stage| &stage.outputs) {
             let producer = producer_words(self, output.stream);
             producer.waiting.store(0, Ordering::Relaxed);
             producer.owner.store(0, Ordering::Release);
         }
-        for input in &stage.inputs {
-            let seat = seat_words(self, input.stream, input.seat as usize);
+        for (stream, seat) in self.seats_of(process.part) {
+            let seat = seat_words(self, stream, seat);
             seat.waiting.store(0, Ordering::Relaxed);
             seat.owner.store(0, Ordering::Release);
         }
@@ -138,16 +136,14 @@ impl Processes {
             .words::<StageOrders>(ORDERS_AT)
             .start_time
             .store(start_time, Ordering::Relaxed);
-        let Some(stage) = process.stage.map(|s| &self.plan.stages[s]) else {
-            return;
-        };
-        for output in &stage.outputs {
+        let stage = process.part.stage().map(|s| &self.plan.stages[s]);
+        for output in stage.iter().flat_map(|stage| &stage.outputs) {
             producer_words(self, output.stream)
                 .start_time
                 .store(start_time, Ordering::Relaxed);
         }
-        for input in &stage.inputs {
-            seat_words(self, input.stream, input.seat as usize)
+        for (stream, seat) in self.seats_of(process.part) {
+            seat_words(self, stream, seat)
                 .start_time
                 .store(start_time, Ordering::Relaxed);
         }

@@ -4,7 +4,8 @@ use super::account;
 use super::collect::{Collector, LoopNow};
 use super::commands::Commands;
 use super::listener::Listener;
-use super::prepare::{Process, Processes};
+use super::prepare::{Part, Process, Processes};
+use super::recording::Ended;
 use super::restart::Deaths;
 use super::supervise::{Happened, Supervisor};
 use super::witness::Witnesses;
@@ -69,7 +70,7 @@ pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchE
     let ready = wait_until_ready(&mut processes, options);
     if let Err(error) = ready.and_then(|()| check_real_time(&processes, options)) {
         processes.session_words().stop.store(2, Ordering::Release);
-        processes.kill_all();
+        processes.give_up();
         return Err(error);
     }
     trap(Point::Ready);
@@ -136,9 +137,12 @@ fn why_no_real_time(processes: &Processes) -> String {
         return "the run is unpaced: logical time, normal priority".to_owned();
     }
     let fifo = |process: &&Process| {
-        process
-            .stage
-            .is_none_or(|s| processes.plan.stages[s].policy == Policy::Fifo)
+        match process.part {
+            Part::Timer => true,
+            Part::Stage(stage) => processes.plan.stages[stage].policy == Policy::Fifo,
+            // The loop does not wait for it: one that is slow loses blocks of the recording, and counts them.
+            Part::Recorder => false,
+        }
     };
     let whys = processes
         .list
@@ -297,12 +301,13 @@ impl Run {
         trap(Point::StopTick);
         self.wait_for_exits(options, &mut stop);
         trap(Point::Exited);
+        let recorded = self.finish_recording(options, &mut stop);
         let end_ns = os::monotonic_ns();
-        self.close(options, stop_tick, end_ns)
+        self.close(options, stop_tick, end_ns, recorded)
     }
 
     /// One turn of the launcher: deaths, wishes, records, screen.
-    fn beat(&mut self, options: &mut Options<'_>, stop: &mut u64) {
+    pub(super) fn beat(&mut self, options: &mut Options<'_>, stop: &mut u64) {
         trap(Point::Turn);
         match self.supervisor.next(RHYTHM) {
             Some(Happened::Death(death)) => self.note_death(death, stop),
@@ -409,13 +414,14 @@ impl Run {
 
     fn wait_for_exits(&mut self, options: &mut Options<'_>, stop: &mut u64) {
         let deadline = Instant::now() + EXIT_WITHIN;
-        while self.processes.list.iter().any(|p| p.exited.is_none()) {
+        let left = |p: &Process| p.exited.is_some() || p.part == Part::Recorder;
+        while !self.processes.list.iter().all(left) {
             if Instant::now() > deadline {
                 let late: Vec<String> = self
                     .processes
                     .list
                     .iter()
-                    .filter(|p| p.exited.is_none())
+                    .filter(|p| !left(p))
                     .map(|p| p.name.clone())
                     .collect();
                 for who in &late {
@@ -425,10 +431,7 @@ impl Run {
                     );
                 }
                 self.order_stop(stop, 2);
-                self.processes.kill_all();
-                for process in &mut self.processes.list {
-                    process.exited.get_or_insert_with(|| "killed".into());
-                }
+                self.processes.kill_all_but_the_recorder();
                 return;
             }
             let before = self.faults.len();
@@ -482,7 +485,13 @@ impl Run {
         }
     }
 
-    fn close(mut self, options: &mut Options<'_>, stop_tick: u64, end_ns: u64) -> Outcome {
+    fn close(
+        mut self,
+        options: &mut Options<'_>,
+        stop_tick: u64,
+        end_ns: u64,
+        recorded: Option<Ended>,
+    ) -> Outcome {
         self.listener = None;
         (options.before_check)(&self.processes);
         let start_tick = self
@@ -509,7 +518,7 @@ impl Run {
             .map(|p| record(processes, p))
             .collect();
         let budgets = processes.list.iter().filter_map(|p| {
-            let budget_ns = processes.plan.stages[p.stage?].budget_ns?;
+            let budget_ns = processes.plan.stages[p.part.stage()?].budget_ns?;
             let broken = p.words().over_budget.load(Ordering::Relaxed);
             let worst_ns = p.words().worst_ns.load(Ordering::Relaxed);
             (broken > 0).then(|| BrokenBudget {
@@ -549,6 +558,8 @@ impl Run {
             broken_budgets: budgets.collect(),
             stalls: stalls.collect(),
             ties: self.ties,
+            recording: recorded
+                .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),
             plan: self.processes.plan.clone(),
         }
     }
@@ -580,9 +591,11 @@ fn record(processes: &Processes, process: &Process) -> StageRecord {
         restarts: get(&process.memory.orders.generation).saturating_sub(1),
         activations: get(&bank.activations),
         spurious_rings: get(&words.spurious),
-        helper: process
-            .stage
-            .is_some_and(|s| processes.plan.stages[s].helper_of.is_some()),
+        helper: match process.part {
+            Part::Timer => false,
+            Part::Stage(stage) => processes.plan.stages[stage].helper_of.is_some(),
+            Part::Recorder => true,
+        },
         rt_why: crate::text::load(&words.rt_why),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::LaunchError;
 use super::place::{make_private_dir, runtime_dir, segment_name};
+use crate::capture::recover::{Recovered, recover};
 use crate::os;
 use crate::shm::SHM_DIR;
 use crate::trap::{Point, trap};
@@ -83,7 +84,15 @@ impl SessionLock {
     /// [`LaunchError::Running`] if a session of this name lives.
     pub fn take(session: &str) -> Result<Self, LaunchError> {
         let dir = runtime_dir()?;
-        collect_garbage()?;
+        let mut left = collect_garbage()?.into_iter();
+        if let Some(own) = left.find(|left| left.session == session && left.segments == 0)
+            && let Some(why) = own.recovered.and_then(|recovered| recovered.error)
+        {
+            return Err(LaunchError::Unrecovered {
+                session: session.to_owned(),
+                why: why.to_string(),
+            });
+        }
         let path = dir.join(format!("{session}.session"));
         let refused = |e: std::io::Error| LaunchError::File {
             path: path.clone(),
@@ -261,13 +270,42 @@ fn session_files() -> Result<Vec<(PathBuf, String)>, LaunchError> {
     Ok(files.collect())
 }
 
-/// Removes what sessions have left whose launcher and processes are all dead. Returns the sessions' names, each with the
-/// number of segments removed.
+/// What a killed session had left.
+#[derive(Debug)]
+pub struct Collected {
+    /// Its name.
+    pub session: String,
+    /// Segments removed; 0 if all were kept, for its capture could not be ended yet.
+    pub segments: usize,
+    /// What became of its capture, if it had one.
+    pub recovered: Option<Recovered>,
+}
+
+impl Collected {
+    /// What to tell the user of the capture.
+    pub fn capture_words(&self) -> Option<String> {
+        let recovered = self.recovered.as_ref()?;
+        let capture = recovered.capture.display();
+        Some(match &recovered.error {
+            None => format!(
+                "its capture {capture} is whole and sealed ({} bytes were still in memory)",
+                recovered.bytes
+            ),
+            Some(error) if recovered.may_be_tried_again() => format!(
+                "its capture cannot be ended, and what it left stays in memory: {error}; then run `ephapse gc` (or remove {capture} to give it up)"
+            ),
+            Some(error) => format!("nothing could be added to its capture {capture}: {error}"),
+        })
+    }
+}
+
+/// Removes what sessions have left whose launcher and processes are all dead; what of it was recorded and is not yet in the
+/// capture is appended first.
 ///
 /// # Errors
 /// If the folder of session files cannot be read.
-pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
-    let mut removed = Vec::new();
+pub fn collect_garbage() -> Result<Vec<Collected>, LaunchError> {
+    let mut collected = Vec::new();
     for (path, session) in session_files()? {
         let Some((file, locked)) = look(&path) else {
             continue;
@@ -275,17 +313,32 @@ pub fn collect_garbage() -> Result<Vec<(String, usize)>, LaunchError> {
         if !locked || read(&file).processes.iter().any(ProcessRecord::is_alive) {
             continue;
         }
-        let segments = remove_segments(&session);
-        if let Some(dir) = path.parent() {
-            let _ = std::fs::remove_dir_all(dir.join(&session));
+        let folder = path.with_extension("");
+        let recovered = recover(&folder);
+        if recovered
+            .as_ref()
+            .is_some_and(Recovered::may_be_tried_again)
+        {
+            collected.push(Collected {
+                session,
+                segments: 0,
+                recovered,
+            });
+            continue;
         }
+        let segments = remove_segments(&session);
+        let _ = std::fs::remove_dir_all(folder);
         for beside in ["control", "control.new", NEXT] {
             let _ = std::fs::remove_file(path.with_extension(beside));
         }
         let _ = std::fs::remove_file(&path);
-        removed.push((session, segments));
+        collected.push(Collected {
+            session,
+            segments,
+            recovered,
+        });
     }
-    Ok(removed)
+    Ok(collected)
 }
 
 /// Unlinks every segment of a session; returns how many.

@@ -77,7 +77,10 @@ impl Processes {
         let lifeline = self.lifeline_read.as_raw_fd();
         let mut parked = false;
         for process in &mut self.list {
-            let wanted = process.stage.is_some_and(|s| self.plan.stages[s].spare);
+            let wanted = process
+                .part
+                .stage()
+                .is_some_and(|s| self.plan.stages[s].spare);
             // Not while it starts itself: both would then start more slowly.
             let state = process.words().state.load(Ordering::Acquire);
             let settled = matches!(state, stage_state::READY | stage_state::RUNNING);

@@ -5,9 +5,9 @@ use crate::capture::layout::kind;
 use crate::capture::{Capture, CaptureError, EndNote, Item};
 use ephapse_rtconfig::describe::{Described, Program, Role};
 use ephapse_rtconfig::plan::{
-    Full, InputPlan, OnDeath, OutputPlan, Overrun, Pace, Plan, Policy, Read, RecordedEnd,
-    RecordedStream, ReplayPart, ReplayPlan, ReplaySource, SeatKind, SeatPlan, StagePlan,
-    StreamPlan, WaitKind,
+    Full, InputPlan, OnDeath, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader, RecordedEnd,
+    ReplayPart, ReplayPlan, ReplaySource, ReplayStream, SeatKind, SeatPlan, StagePlan, StreamPlan,
+    WaitKind,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -174,7 +174,7 @@ pub fn plan(
         new_stage: BTreeMap::new(),
         new_stream: BTreeMap::new(),
     };
-    let recorded = |stream: usize| RecordedStream {
+    let recorded = |stream: usize| ReplayStream {
         stream: stream as u32,
         recorded: meta.streams.contains(&(stream as u32)),
         end: notes.end_of(stream as u32),
@@ -187,7 +187,8 @@ pub fn plan(
             let readers = &original.streams[stream].seats;
             readers
                 .iter()
-                .any(|seat| fates[seat.stage] == Fate::Scripted)
+                .filter_map(|seat| seat.reader.stage())
+                .any(|reader| fates[reader] == Fate::Scripted)
         };
         let keeps = |stream: usize| {
             fates[index] == Fate::Scripted || recorded(stream).recorded || read(stream)
@@ -210,7 +211,7 @@ pub fn plan(
         if fates[index] == Fate::Played && kept.is_empty() {
             continue;
         }
-        let outputs: Vec<RecordedStream> = kept.iter().map(|s| recorded(*s)).collect();
+        let outputs: Vec<ReplayStream> = kept.iter().map(|s| recorded(*s)).collect();
         let (stage, part) = if fates[index] == Fate::Scripted {
             let described = redescribed(stage, &meta.plan, changes, describe)?;
             let process = meta
@@ -256,7 +257,7 @@ pub fn plan(
         }
     }
     builder.wire(&original);
-    let compared: Vec<RecordedStream> = builder
+    let compared: Vec<ReplayStream> = builder
         .scripted_streams()
         .map(recorded)
         .filter(|stream| stream.recorded)
@@ -275,6 +276,7 @@ pub fn plan(
             timer: None,
             stages: builder.stages,
             streams: builder.streams,
+            recorder: None,
             replay: Some(ReplayPlan {
                 source: ReplaySource {
                     capture: capture.path().to_owned(),
@@ -317,7 +319,8 @@ fn fate(plan: &Plan, stage: &StagePlan) -> Fate {
             let readers = &plan.streams[output.stream].seats;
             readers
                 .iter()
-                .any(|seat| plan.stages[seat.stage].role == Role::Process)
+                .filter_map(|seat| seat.reader.stage())
+                .any(|reader| plan.stages[reader].role == Role::Process)
         };
         return if stage.outputs.iter().any(feeds) {
             Fate::Played
@@ -396,10 +399,13 @@ fn decisions(original: &Plan, builder: &Builder) -> Vec<String> {
             .map(|s| s.name.clone())
             .collect()
     };
-    let role = |seat: &SeatPlan| original.stages[seat.stage].role;
-    let stimulating = of(&|s| s.seats.iter().any(|seat| role(seat) == Role::Stimulate));
+    let readers = |stream: &StreamPlan| -> Vec<Role> {
+        let stages = stream.seats.iter().filter_map(|seat| seat.reader.stage());
+        stages.map(|reader| original.stages[reader].role).collect()
+    };
+    let stimulating = of(&|s| readers(s).contains(&Role::Stimulate));
     if stimulating.is_empty() {
-        of(&|s| s.seats.iter().all(|seat| role(seat) == Role::Sink))
+        of(&|s| readers(s).iter().all(|role| *role == Role::Sink))
     } else {
         stimulating
     }
@@ -424,7 +430,10 @@ impl Builder {
     fn add_stream(&mut self, index: usize, original: &Plan) {
         self.new_stream.insert(index, self.streams.len());
         let stream = &original.streams[index];
-        let lapped = stream.seats.iter().any(|seat| seat.kind == SeatKind::Lap);
+        let lapped = stream
+            .seats
+            .iter()
+            .any(|seat| seat.kind == SeatKind::Lap && seat.reader != Reader::Recorder);
         self.streams.push(StreamPlan {
             full: Full::Wait,
             // A seat that held nobody back then keeps a block now.
@@ -475,7 +484,7 @@ impl Builder {
                 input.seat_kind = SeatKind::Hold;
                 input.feedback = false;
                 seats.push(SeatPlan {
-                    stage: index,
+                    reader: Reader::Stage(index),
                     port: input.port.clone(),
                     kind: SeatKind::Hold,
                 });
@@ -484,7 +493,7 @@ impl Builder {
     }
 
     /// Adds the processes that compare.
-    fn compare(&mut self, compared: &[RecordedStream]) {
+    fn compare(&mut self, compared: &[ReplayStream]) {
         for (number, streams) in compared.chunks(MAX_PORTS).enumerate() {
             let index = self.stages.len();
             let inputs = streams.iter().map(|recorded| {
@@ -492,7 +501,7 @@ impl Builder {
                 let plan = &mut self.streams[stream];
                 let seat = plan.seats.len() as u32;
                 plan.seats.push(SeatPlan {
-                    stage: index,
+                    reader: Reader::Stage(index),
                     port: plan.name.clone(),
                     kind: SeatKind::Hold,
                 });

@@ -152,6 +152,8 @@ pub fn prove(path: &Path, options: &mut ProofOptions<'_>) -> Result<Proof, Repla
             hold_cpu_latency: false,
             lean_program: options.lean_program.clone(),
             full_program: options.full_program.clone(),
+            // A replay is not recorded: what it makes is compared as it is made.
+            capture_folder: PathBuf::new(),
             interrupts: options.interrupts.clone(),
             live: options.live,
             redescribe: options.describe,

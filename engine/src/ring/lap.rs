@@ -210,6 +210,11 @@ impl LapSeat {
         self.observer.layout.payload_bytes
     }
 
+    /// Bytes of a row of the payload.
+    pub fn row_bytes(&self) -> usize {
+        self.observer.layout.row_bytes
+    }
+
     /// Stands at `position` again: what a predecessor took after its last account counts as not taken.
     pub fn resume_at(&mut self, position: u64) {
         if position < self.position {

@@ -7,7 +7,7 @@ use super::process::{Attached, ProcessError, owner};
 use crate::abi::{SlotHeader, segment};
 use crate::capture::{Blocks, Capture, CaptureError, Recorded};
 use crate::replay::{Difference, Stamps, StreamFinding, difference};
-use ephapse_rtconfig::plan::{RecordedStream, ReplaySource};
+use ephapse_rtconfig::plan::{ReplaySource, ReplayStream};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const BOUND: Duration = Duration::from_millis(1);
 
 /// One stream.
 struct Compared {
-    of: RecordedStream,
+    of: ReplayStream,
     stream_type: StreamType,
     input: InputPort,
     blocks: Blocks,
@@ -118,7 +118,7 @@ pub(super) fn run(
     file: &StageFile,
     duty: &StageDuty,
     source: &ReplaySource,
-    inputs: &[RecordedStream],
+    inputs: &[ReplayStream],
 ) -> Result<(), ProcessError> {
     let Some(attached) = Attached::new(file)? else {
         return Ok(());

@@ -1,9 +1,10 @@
 //! What a process finds in the JSON file named by `EPHAPSE_STAGE`.
 
 use super::ProcessError;
-use ephapse_rtconfig::plan::{ReplayPart, ReplaySource, StagePlan};
+use ephapse_rtconfig::plan::{ReplayPart, ReplaySource, SeatKind, StagePlan};
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Environment variable that names the file.
 pub const STAGE_VARIABLE: &str = "EPHAPSE_STAGE";
@@ -56,6 +57,70 @@ pub enum Duty {
     Timer(TimerDuty),
     /// A stage.
     Stage(Box<StageDuty>),
+    /// The recorder.
+    Recorder(Box<RecorderDuty>),
+}
+
+/// The recorder's part: everything it needs, and everything that must be known to end a capture when nobody lives any more.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecorderDuty {
+    /// The capture's first file: the launcher has made it.
+    pub capture: PathBuf,
+    /// Spool segment. Its sources are the streams, and behind them the processes.
+    pub spool_segment: String,
+    /// Events segment.
+    pub events_segment: String,
+    /// Streams that are recorded.
+    pub streams: Vec<RecordedDuty>,
+    /// Processes whose activation records and parameters are recorded.
+    pub processes: Vec<WatchedDuty>,
+    /// Sources whose frames are tied to the clocks.
+    pub sources: Vec<TiedDuty>,
+    /// FIFO priority of the thread that reads the rings; `None`: it runs as everybody else.
+    pub priority: Option<u8>,
+    /// From one look at the rings to the next, ns.
+    pub look_ns: u64,
+    /// From one flush to the disk to the next, ns.
+    pub sync_ns: u64,
+    /// A new file begins when this one would become longer.
+    pub roll_bytes: Option<u64>,
+    /// A new file begins when this one has been written to for so long, ns.
+    pub roll_ns: Option<u64>,
+}
+
+/// A stream that is recorded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordedDuty {
+    /// Index in the plan.
+    pub stream: u32,
+    /// The recorder's seat.
+    pub seat: u32,
+    /// Kind of seat.
+    pub kind: SeatKind,
+    /// Its ring.
+    pub edge: EdgeDuty,
+}
+
+/// A process whose doings are recorded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WatchedDuty {
+    /// Name.
+    pub name: String,
+    /// Telemetry segment.
+    pub telemetry_segment: String,
+    /// Stage segment.
+    pub stage_segment: String,
+}
+
+/// A source whose frames are tied to the clocks.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TiedDuty {
+    /// Stream.
+    pub stream: String,
+    /// Its maker, as an index in [`RecorderDuty::processes`].
+    pub process: u32,
+    /// Output port of the maker.
+    pub port: u32,
 }
 
 /// The timer's part.

@@ -143,6 +143,37 @@ pub fn with_adapters(described: &Described, adapters: Space) -> Described {
     }
 }
 
+/// The newest parameters in a stage's segment and their epoch, for whoever only looks on.
+///
+/// # Errors
+/// The segment is damaged, or they are being written: then a later look finds them.
+pub fn read_params(segment: &Segment) -> Result<(u64, Value), String> {
+    let read_only = |at: u64, bytes: u64| {
+        let map = segment.map(at as usize, bytes as usize, Access::ReadOnly);
+        map.map_err(|e| e.to_string())
+    };
+    let g: StageGeometry = read_at(segment.fixed(), STAGE_GEOMETRY_AT).unwrap_or_default();
+    let orders: Words<StageOrders> = read_only(g.orders_at, PAGE as u64)?.words(0);
+    let both = read_only(g.params_at, g.params_bytes.saturating_mul(2))?;
+    let epoch = orders.epoch.load(Ordering::Acquire);
+    let params = parse_params(&both, g.params_bytes as usize, epoch)?;
+    match orders.epoch.load(Ordering::Acquire) {
+        now if now == epoch => Ok((epoch, params)),
+        now => Err(format!("epoch {epoch} has become {now} meanwhile")),
+    }
+}
+
+/// Parameters of an epoch out of the mapping of both copies.
+fn parse_params(both: &Mapping, bytes: usize, epoch: u64) -> Result<Value, String> {
+    let mut text = vec![0; bytes];
+    let from = both.as_ptr().wrapping_add((epoch & 1) as usize * bytes);
+    // In bounds: the mapping holds both copies.
+    shm::copy_relaxed(from, &mut text);
+    let length = text.iter().position(|b| *b == 0).unwrap_or(text.len());
+    serde_json::from_slice(&text[..length])
+        .map_err(|e| format!("the parameters in its segment are no JSON: {e}"))
+}
+
 impl StageMemory {
     /// Attaches; the stage itself read-write, watchers read-only.
     ///
@@ -242,14 +273,7 @@ impl StageMemory {
             return Err("whoever only watches has no parameters".to_owned());
         };
         let epoch = self.orders.epoch.load(Ordering::Acquire);
-        let mut text = vec![0; self.params_bytes];
-        // SAFETY: both copies lie in the mapping (checked when it was made).
-        let from = unsafe { map.as_ptr().add((epoch & 1) as usize * self.params_bytes) };
-        shm::copy_relaxed(from, &mut text);
-        let length = text.iter().position(|b| *b == 0).unwrap_or(text.len());
-        serde_json::from_slice(&text[..length])
-            .map(|params| (epoch, params))
-            .map_err(|e| format!("the parameters in its segment are no JSON: {e}"))
+        parse_params(map, self.params_bytes, epoch).map(|params| (epoch, params))
     }
 
     /// The current bank.

@@ -9,6 +9,7 @@
 //! playback, comparison                  what surrounds it: recorded blocks come, made ones are compared
 //! ```
 
+mod attendant;
 mod comparison;
 pub mod file;
 mod input;
@@ -24,9 +25,10 @@ mod scripted;
 pub mod telemetry;
 mod turn;
 
+pub use attendant::Attendant;
 pub(crate) use input::InputPort;
 pub(crate) use output::OutputPort;
 pub(crate) use pace::{due_before, due_between};
-pub use process::{ProcessError, run_prepared, run_stage, run_timer_or};
+pub use process::{ProcessError, RunRecorder, run_prepared, run_stage, run_timer_or};
 pub(crate) use process::{follows, prepare};
 pub(crate) use turn::{Moment, Readiness, Turns, Verdict};

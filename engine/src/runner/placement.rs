@@ -52,27 +52,42 @@ pub(crate) fn place(wanted: &Wanted, words: &StageWords) {
             if !wanted.spins {
                 os::limit_runaway(RUNAWAY_LIMIT);
             }
-            let set = ThreadPriorityValue::try_from(wanted.priority)
-                .map_err(|e| e.to_string())
-                .and_then(|value| {
-                    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
-                    thread_priority::set_thread_priority_and_policy(
-                        thread_priority::thread_native_id(),
-                        ThreadPriority::Crossplatform(value),
-                        policy,
-                    )
-                    .map_err(|e| format!("{e:?}"))
-                });
-            let (fifo, priority) = os::scheduling();
-            if !fifo || priority != u32::from(wanted.priority) {
-                let cause = set.err().unwrap_or_else(|| "refused".to_owned());
-                why.push(format!(
-                    "SCHED_FIFO {} is not permitted ({cause}; needs CAP_SYS_NICE or `ulimit -r {}`)",
-                    wanted.priority, wanted.priority
-                ));
-            }
+            why.extend(set_fifo(wanted.priority));
         }
     }
+    read_back(words, &why.join("; "));
+}
+
+/// Puts the calling thread under SCHED_FIFO, with the runaway limit of the others; why not, if that cannot be had.
+pub(super) fn run_fifo(priority: u8) -> Option<String> {
+    os::limit_runaway(RUNAWAY_LIMIT);
+    set_fifo(priority)
+}
+
+fn set_fifo(priority: u8) -> Option<String> {
+    let set = ThreadPriorityValue::try_from(priority)
+        .map_err(|e| e.to_string())
+        .and_then(|value| {
+            let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+            thread_priority::set_thread_priority_and_policy(
+                thread_priority::thread_native_id(),
+                ThreadPriority::Crossplatform(value),
+                policy,
+            )
+            .map_err(|e| format!("{e:?}"))
+        });
+    let (fifo, now) = os::scheduling();
+    if fifo && now == u32::from(priority) {
+        return None;
+    }
+    let cause = set.err().unwrap_or_else(|| "refused".to_owned());
+    Some(format!(
+        "SCHED_FIFO {priority} is not permitted ({cause}; needs CAP_SYS_NICE or `ulimit -r {priority}`)"
+    ))
+}
+
+/// States in a process's words how its calling thread runs, as the kernel says, and what stands against real time.
+pub(super) fn read_back(words: &StageWords, why: &str) {
     let (fifo, priority) = os::scheduling();
     words.policy.store(u64::from(fifo), Ordering::Relaxed);
     words.priority.store(u64::from(priority), Ordering::Relaxed);
@@ -82,7 +97,7 @@ pub(crate) fn place(wanted: &Wanted, words: &StageWords) {
     };
     words.cpu.store(cpu, Ordering::Relaxed);
     words.locked_bytes.store(locked_bytes(), Ordering::Relaxed);
-    crate::text::store(&words.rt_why, &why.join("; "));
+    crate::text::store(&words.rt_why, why);
 }
 
 fn touch_stack() {

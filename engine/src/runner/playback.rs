@@ -10,7 +10,7 @@ use crate::capture::{Blocks, Capture, Recorded};
 use crate::os;
 use crate::ring::Producer;
 use crate::sync::Ordering;
-use ephapse_rtconfig::plan::{RecordedStream, ReplaySource};
+use ephapse_rtconfig::plan::{ReplaySource, ReplayStream};
 use std::time::Duration;
 
 /// Waits are bounded by this: more than one ring may have to be looked after.
@@ -20,7 +20,7 @@ const BOUND: Duration = Duration::from_millis(2);
 struct Played {
     stage: String,
     name: String,
-    of: RecordedStream,
+    of: ReplayStream,
     producer: Producer,
     blocks: Blocks,
     next: Option<(SlotHeader, Vec<u8>)>,
@@ -120,7 +120,7 @@ pub(super) fn run(
     file: &StageFile,
     duty: &StageDuty,
     source: &ReplaySource,
-    outputs: &[RecordedStream],
+    outputs: &[ReplayStream],
 ) -> Result<(), ProcessError> {
     let Some(attached) = Attached::new(file)? else {
         return Ok(());

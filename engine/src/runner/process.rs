@@ -1,7 +1,7 @@
 //! A process of a session from its first instruction to its last.
 
 use super::comparison;
-use super::file::{Duty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty};
+use super::file::{Duty, RecorderDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty};
 use super::input::InputPort;
 use super::memory::{SessionView, StageMemory};
 use super::output::OutputPort;
@@ -19,7 +19,7 @@ use crate::shm::{Access, Segment, ShmError, Words};
 use crate::stage::{Prepared, Runnable, Stage};
 use crate::sync::Ordering;
 use crate::timer::Timer;
-use ephapse_rtconfig::plan::{Pace, Policy, ReplayPart, StagePlan, WaitKind};
+use ephapse_rtconfig::plan::{Pace, Policy, RECORDER, ReplayPart, StagePlan, WaitKind};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 
@@ -59,15 +59,26 @@ pub enum ProcessError {
     Script(#[from] ScriptError),
 }
 
-/// Entry of a stage executable: reads the stage file, becomes the timer or one of `runnables`.
+/// What becomes the recorder.
+pub type RunRecorder = fn(&StageFile, &RecorderDuty) -> Result<(), ProcessError>;
+
+/// Entry of a stage executable: reads the stage file, becomes the timer, one of `runnables`, or the recorder, if it has one.
 ///
 /// # Errors
 /// Says what kept the process from starting; the same line is left in its segment for the launcher.
-pub fn run_timer_or(runnables: &[Runnable]) -> Result<(), ProcessError> {
+pub fn run_timer_or(
+    runnables: &[Runnable],
+    recorder: Option<RunRecorder>,
+) -> Result<(), ProcessError> {
     let file = StageFile::read()?;
     os::block_pacing_signal();
     match &file.duty {
         Duty::Timer(duty) => run_timer(&file, duty),
+        Duty::Recorder(duty) => recorder
+            .ok_or_else(|| ProcessError::UnknownKind {
+                kind: RECORDER.to_owned(),
+            })
+            .and_then(|run| run(&file, duty)),
         Duty::Stage(duty) => {
             if let Some(replay) = &duty.replay {
                 match &replay.part {
@@ -90,7 +101,7 @@ pub fn run_timer_or(runnables: &[Runnable]) -> Result<(), ProcessError> {
 }
 
 /// Leaves the reason in the process's own segment and turns its state to `failed`, whatever stops it.
-fn report_panics(segment: &Segment) -> Result<(), ShmError> {
+pub(super) fn report_panics(segment: &Segment) -> Result<(), ShmError> {
     let words = segment
         .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
         .words::<crate::abi::StageWords>(0);
@@ -333,7 +344,7 @@ fn run_generation<P: Prepared>(
 }
 
 /// Leaves the reason where the launcher looks for it.
-fn failed(words: &StageWords, error: ProcessError) -> ProcessError {
+pub(super) fn failed(words: &StageWords, error: ProcessError) -> ProcessError {
     crate::text::store(&words.reason, &error.to_string());
     words.state.store(stage_state::FAILED, Ordering::Release);
     error
@@ -424,7 +435,7 @@ pub(crate) fn follows(duty: &StageDuty, output: StreamType) -> bool {
 }
 
 /// Waits for the common start. False if the session is given up first.
-fn wait_for_start(session: &SessionView, lifeline_fd: i32) -> bool {
+pub(super) fn wait_for_start(session: &SessionView, lifeline_fd: i32) -> bool {
     loop {
         if session.words.stop.load(Ordering::Acquire) == 2 || os::lifeline_cut(lifeline_fd) {
             return false;

@@ -5,7 +5,7 @@
 
 use crate::abi::{ActivationRecord, MAX_PORTS, SlotHeader, circumstance, flag};
 use crate::capture::{Activations, Blocks, Capture, CaptureError, Recorded, RecordedActivation};
-use ephapse_rtconfig::plan::{Read, RecordedStream, SeatKind, StagePlan};
+use ephapse_rtconfig::plan::{Read, ReplayStream, SeatKind, StagePlan};
 
 /// Why a replayed stage cannot go on. One line each, with stage and tick.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +115,7 @@ enum Rule {
 
 /// Headers of a recorded stream in order.
 struct Headers {
-    stream: RecordedStream,
+    stream: ReplayStream,
     blocks: Option<Blocks>,
     next: Option<SlotHeader>,
 }
@@ -180,7 +180,7 @@ impl<'a> Script<'a> {
     pub fn new(
         capture: &'a Capture,
         process: u32,
-        outputs: &[RecordedStream],
+        outputs: &[ReplayStream],
         paced: bool,
     ) -> Result<Self, ScriptError> {
         let meta = capture.meta();

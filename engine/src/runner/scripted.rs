@@ -10,7 +10,7 @@ use crate::capture::Capture;
 use crate::os;
 use crate::stage::Prepared;
 use crate::sync::Ordering;
-use ephapse_rtconfig::plan::{RecordedStream, ReplayPart, ReplaySource};
+use ephapse_rtconfig::plan::{ReplayPart, ReplaySource, ReplayStream};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl<P: Prepared> Loop<'_, P> {
         &mut self,
         script: &mut Script<'_>,
         source: &ReplaySource,
-        outputs: &[RecordedStream],
+        outputs: &[ReplayStream],
         params: &[(u64, Value)],
     ) -> Result<(), ScriptError> {
         let start_ns = self.session.words.start_ns.load(Ordering::Acquire);

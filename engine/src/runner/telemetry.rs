@@ -1,9 +1,9 @@
-//! Telemetry ring: bare 128-byte activation records, from the process that makes them to the collector.
+//! Telemetry ring: bare 128-byte activation records, from the process that makes them to the collector and the recorder.
 #![allow(unsafe_code, reason = "writes slots of mapped memory")]
 
 use crate::abi::{
-    ActivationRecord, CollectorWords, PAGE, SegmentHeader, TELEMETRY_SLOTS_AT, TelemetryWords,
-    segment,
+    ActivationRecord, CollectorWords, PAGE, RecorderWords, SegmentHeader, TELEMETRY_RECORDER_AT,
+    TELEMETRY_SLOTS_AT, TelemetryWords, segment,
 };
 use crate::shm::{self, Access, Mapping, Segment, ShmError, Words};
 use crate::sync::{AtomicU64, Ordering, fence};
@@ -79,6 +79,7 @@ pub(crate) fn slots_of(segment: &Segment) -> Result<u64, ShmError> {
 pub struct TelemetryWriter {
     words: Words<TelemetryWords>,
     collector: Words<CollectorWords>,
+    recorder: Words<RecorderWords>,
     slots: Mapping,
     count: u64,
     mask: u64,
@@ -92,7 +93,7 @@ impl TelemetryWriter {
     pub fn attach(segment: &Segment) -> Result<Self, ShmError> {
         let slots = slots_of(segment)?;
         let words: Words<TelemetryWords> = segment.map(PAGE, PAGE, Access::ReadWrite)?.words(0);
-        let collector = segment.map(2 * PAGE, PAGE, Access::ReadOnly)?.words(0);
+        let readers = segment.map(2 * PAGE, PAGE, Access::ReadOnly)?;
         let map = segment.map(TELEMETRY_SLOTS_AT, slots as usize * 128, Access::ReadWrite)?;
         let count = words.published.load(Ordering::Acquire);
         if count > crate::abi::OPEN / 2 {
@@ -103,18 +104,22 @@ impl TelemetryWriter {
         }
         Ok(TelemetryWriter {
             words,
-            collector,
+            collector: readers.words(0),
+            recorder: readers.words(TELEMETRY_RECORDER_AT - 2 * PAGE),
             slots: map,
             count,
             mask: slots - 1,
         })
     }
 
-    /// True if the collector has left room: only unpaced runs ask.
+    /// True if collector and recorder have left room: only unpaced runs ask.
     pub fn has_room(&self) -> bool {
-        self.count
-            .saturating_sub(self.collector.taken.load(Ordering::Acquire))
-            <= self.mask
+        let taken = self.collector.taken.load(Ordering::Acquire);
+        let kept = match self.recorder.kept.load(Ordering::Acquire) {
+            0 => u64::MAX,
+            more => more - 1,
+        };
+        self.count.saturating_sub(taken.min(kept)) <= self.mask
     }
 
     /// Appends a record, over the oldest if the collector is behind.
@@ -142,30 +147,63 @@ impl TelemetryWriter {
     }
 }
 
-/// Reader's end.
-pub struct TelemetryReader {
+/// A look at a telemetry ring that leaves no trace: the lap rule.
+struct Tap {
     words: Words<TelemetryWords>,
-    collector: Words<CollectorWords>,
     slots: Mapping,
-    taken: u64,
-    missing: u64,
     mask: u64,
 }
 
+impl Tap {
+    fn attach(segment: &Segment) -> Result<Self, ShmError> {
+        let slots = slots_of(segment)?;
+        Ok(Tap {
+            words: segment.map(PAGE, PAGE, Access::ReadOnly)?.words(0),
+            slots: segment.map(TELEMETRY_SLOTS_AT, slots as usize * 128, Access::ReadOnly)?,
+            mask: slots - 1,
+        })
+    }
+
+    fn published(&self) -> u64 {
+        self.words.published.load(Ordering::Acquire) // [P]
+    }
+
+    /// Oldest number that may still be read when so many are published.
+    fn oldest(&self, published: u64) -> u64 {
+        published.saturating_sub(self.mask)
+    }
+
+    /// Copies a published record out; `None` if it was overwritten meanwhile.
+    fn copy(&self, number: u64) -> Option<ActivationRecord> {
+        let mut record = ActivationRecord::default();
+        let at = (number & self.mask) as usize * size_of::<ActivationRecord>();
+        // In bounds: the mapping holds `mask + 1` records, as checked at attach.
+        shm::copy_relaxed(self.slots.as_ptr().wrapping_add(at), record.as_mut_bytes());
+        fence(Ordering::Acquire); // [L]
+        let after = self.words.published.load(Ordering::Relaxed);
+        (after <= number + self.mask).then_some(record)
+    }
+}
+
+/// The collector's end.
+pub struct TelemetryReader {
+    tap: Tap,
+    collector: Words<CollectorWords>,
+    taken: u64,
+    missing: u64,
+}
+
 impl TelemetryReader {
-    /// Attaches, at the first record. A ring has one reader.
+    /// Attaches, at the first record. A ring has one collector.
     ///
     /// # Errors
     /// A damaged segment.
     pub fn attach(segment: &Segment) -> Result<Self, ShmError> {
-        let slots = slots_of(segment)?;
         Ok(TelemetryReader {
-            words: segment.map(PAGE, PAGE, Access::ReadOnly)?.words(0),
+            tap: Tap::attach(segment)?,
             collector: segment.map(2 * PAGE, PAGE, Access::ReadWrite)?.words(0),
-            slots: segment.map(TELEMETRY_SLOTS_AT, slots as usize * 128, Access::ReadOnly)?,
             taken: 0,
             missing: 0,
-            mask: slots - 1,
         })
     }
 
@@ -173,26 +211,20 @@ impl TelemetryReader {
     /// writer is told how far this reader is.
     pub fn take(&mut self) -> Option<ActivationRecord> {
         loop {
-            let published = self.words.published.load(Ordering::Acquire); // [P]
+            let published = self.tap.published();
             if self.taken >= published {
                 self.collector.taken.store(self.taken, Ordering::Release);
                 return None;
             }
-            let oldest = published.saturating_sub(self.mask);
+            let oldest = self.tap.oldest(published);
             if self.taken < oldest {
                 self.missing += oldest - self.taken;
                 self.taken = oldest;
             }
-            let mut record = ActivationRecord::default();
-            let at = (self.taken & self.mask) as usize * size_of::<ActivationRecord>();
-            // In bounds: the mapping holds `mask + 1` records, as checked at attach.
-            shm::copy_relaxed(self.slots.as_ptr().wrapping_add(at), record.as_mut_bytes());
-            fence(Ordering::Acquire); // [L]
-            let after = self.words.published.load(Ordering::Relaxed);
-            let whole = after <= self.taken + self.mask;
+            let record = self.tap.copy(self.taken);
             self.taken += 1;
-            if whole {
-                return Some(record);
+            if record.is_some() {
+                return record;
             }
             self.missing += 1;
         }
@@ -202,4 +234,63 @@ impl TelemetryReader {
     pub fn missing(&self) -> u64 {
         self.missing
     }
+}
+
+/// The recorder's end: it stands where its account says, and tells the writer how far that is.
+pub struct KeptRecords {
+    tap: Tap,
+    words: Words<RecorderWords>,
+}
+
+impl KeptRecords {
+    /// Attaches.
+    ///
+    /// # Errors
+    /// A damaged segment.
+    pub fn attach(segment: &Segment) -> Result<Self, ShmError> {
+        let page = segment.map(2 * PAGE, PAGE, Access::ReadWrite)?;
+        Ok(KeptRecords {
+            tap: Tap::attach(segment)?,
+            words: page.words(TELEMETRY_RECORDER_AT - 2 * PAGE),
+        })
+    }
+
+    /// Records published.
+    pub fn published(&self) -> u64 {
+        self.tap.published()
+    }
+
+    /// Copies records from number `from` on into `to`, as many as there are and fit: the number of the first, and how many.
+    /// The first is not `from` if that was overwritten before it was read.
+    pub fn copy(&self, from: u64, to: &mut [ActivationRecord]) -> (u64, usize) {
+        let published = self.tap.published();
+        let mut first = from.max(self.tap.oldest(published));
+        loop {
+            let mut count = 0;
+            for (number, place) in (first..published).zip(to.iter_mut()) {
+                let Some(record) = self.tap.copy(number) else {
+                    break;
+                };
+                *place = record;
+                count += 1;
+            }
+            if count > 0 || first >= published {
+                return (first, count);
+            }
+            first += 1;
+        }
+    }
+
+    /// Tells the writer that all before `number` are kept.
+    pub fn keep(&self, number: u64) {
+        self.words
+            .kept
+            .store(number.saturating_add(1), Ordering::Release);
+    }
+}
+
+/// The launcher's: from now on the writer of an unpaced run waits for a recorder; or for none.
+pub(crate) fn expect_recorder(segment: &shm::Owned, expected: bool) {
+    let words: &RecorderWords = segment.words(TELEMETRY_RECORDER_AT);
+    words.kept.store(u64::from(expected), Ordering::Release);
 }

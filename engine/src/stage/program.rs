@@ -70,6 +70,9 @@ fn launched<S: Stage>() -> Result<(), ProcessError> {
         Duty::Stage(duty) => Err(ProcessError::UnknownKind {
             kind: duty.plan.kind.clone(),
         }),
+        Duty::Recorder(_) => Err(ProcessError::UnknownKind {
+            kind: "recorder".into(),
+        }),
         Duty::Timer(_) => Err(ProcessError::UnknownKind {
             kind: "timer".into(),
         }),

@@ -144,6 +144,7 @@ pub fn run(place: &Place, paced: bool, mishaps: &[Mishap]) -> Recorded {
             hold_cpu_latency: false,
             lean_program: own_program(),
             full_program: (own_program(), Vec::new()),
+            capture_folder: PathBuf::new(),
             interrupts: Arc::new(AtomicU32::new(0)),
             live: &mut |_: &Live| {},
             redescribe: &describe,

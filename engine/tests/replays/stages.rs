@@ -27,7 +27,7 @@ pub fn run() -> ExitCode {
         Runnable::of::<Decide>(),
         Runnable::of::<Actor>(),
     ];
-    match run_timer_or(&runnables) {
+    match run_timer_or(&runnables, None) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

@@ -4,7 +4,8 @@ use super::{COLUMNS, cut};
 use crate::adapter::{DECIMATE_SETTLE_FRAMES, delay_frames};
 use crate::describe::Program;
 use crate::plan::{
-    Adapter, Full, InputPlan, Pace, Plan, Policy, Read, SeatKind, StagePlan, StreamPlan, WaitKind,
+    Adapter, Full, InputPlan, Pace, Plan, Policy, Read, Reader, SeatKind, StagePlan, StreamPlan,
+    WaitKind,
 };
 use crate::resolve::bytes_of;
 
@@ -111,12 +112,13 @@ fn widest(plan: &Plan) -> usize {
 /// Index of the last stage to which a lane of this stream runs. Feedback runs up the page and has none.
 fn last_reader(plan: &Plan, stream: &StreamPlan) -> Option<usize> {
     let forward = |seat: &&crate::plan::SeatPlan| {
-        plan.stages[seat.stage]
-            .inputs
-            .iter()
-            .any(|input| input.port == seat.port && !input.feedback)
+        seat.reader.stage().is_some_and(|stage| {
+            let mut inputs = plan.stages[stage].inputs.iter();
+            inputs.any(|input| input.port == seat.port && !input.feedback)
+        })
     };
-    stream.seats.iter().filter(forward).map(|s| s.stage).max()
+    let readers = stream.seats.iter().filter(forward);
+    readers.filter_map(|seat| seat.reader.stage()).max()
 }
 
 fn draw_stage(plan: &Plan, index: usize, lanes: &mut Lanes, lines: &mut Vec<String>) {
@@ -308,18 +310,25 @@ fn describe_ring(stream: &StreamPlan) -> String {
         Full::DropNewest => "drop_newest",
         Full::Fault => "fault",
     };
-    let laps = stream
-        .seats
-        .iter()
-        .filter(|seat| seat.kind == SeatKind::Lap)
-        .count();
-    let holds = stream.seats.len() - laps;
-    let seats = match (holds, laps) {
-        (0, 0) => "nobody".to_owned(),
-        (holds, 0) => format!("{holds} hold"),
-        (0, laps) => format!("{laps} lap"),
-        (holds, laps) => format!("{holds} hold + {laps} lap"),
+    let of_stages = |kind| {
+        let seats = stream.seats.iter();
+        let own = seats.filter(|seat| seat.kind == kind && seat.reader.stage().is_some());
+        own.count()
     };
+    let mut seats = Vec::new();
+    for (kind, word) in [(SeatKind::Hold, "hold"), (SeatKind::Lap, "lap")] {
+        match of_stages(kind) {
+            0 => {}
+            count => seats.push(format!("{count} {word}")),
+        }
+    }
+    if stream.seats.iter().any(|s| s.reader == Reader::Recorder) {
+        seats.push("recorder".to_owned());
+    }
+    if seats.is_empty() {
+        seats.push("nobody".to_owned());
+    }
+    let seats = seats.join(" + ");
     format!(
         "{} slots, {} KiB, {full}, seats: {seats} + {} spare",
         stream.slots,

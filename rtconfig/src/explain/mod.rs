@@ -4,6 +4,7 @@ mod budget;
 mod flow;
 
 use crate::plan::Plan;
+use crate::recording::{bytes_per_second, spool_bytes};
 use crate::resolve::bytes_of;
 
 /// Columns of the drawing.
@@ -11,7 +12,7 @@ const COLUMNS: usize = 80;
 
 /// Draws the plan, at most 80 columns wide: the flow from sources to sinks, then where the latency budget goes.
 pub fn draw(plan: &Plan) -> String {
-    let mut lines = vec![headline(plan), memory(plan), String::new()];
+    let mut lines = vec![headline(plan), memory(plan), recording(plan), String::new()];
     lines.extend(flow::draw(plan));
     lines.extend(budget::draw(plan));
     let mut text = String::new();
@@ -49,6 +50,22 @@ fn memory(plan: &Plan) -> String {
         plan.stages.len() - helpers,
         plan.streams.len(),
         bytes.div_ceil(1024)
+    )
+}
+
+fn recording(plan: &Plan) -> String {
+    let Some(recorder) = &plan.recorder else {
+        return "recorder: none".to_owned();
+    };
+    let what = match recorder.streams.len() {
+        1 => "1 stream".to_owned(),
+        streams => format!("{streams} streams"),
+    };
+    format!(
+        "recorder: {what}, up to {:.1} MB/s, spool: {} KiB ({} s)",
+        bytes_per_second(plan, recorder) / 1e6,
+        spool_bytes(plan, recorder).div_ceil(1024),
+        recorder.spool_s
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::edge::InputKeys;
 use super::experiment::Experiment;
+use super::record_keys::RecordKeys;
 use super::words::{OverrunWord, Reserved};
 use crate::plan::{Full, OnDeath, Pace, Policy, WaitKind};
 use indexmap::IndexMap;
@@ -20,6 +21,9 @@ pub struct GraphKeys {
     /// Reserved for graphs that span machines; refused today.
     #[serde(default)]
     pub machine: Option<Reserved>,
+    /// What is kept in a capture: `["all"]` (the default), names of streams, `[]` for nothing; or a table.
+    #[serde(default)]
+    pub record: RecordKeys,
     /// Other people's stages and graphs.
     #[serde(default)]
     pub modules: ModulesKeys,

@@ -8,6 +8,7 @@ mod edge;
 mod experiment;
 mod keys;
 mod reader;
+mod record_keys;
 mod set;
 mod tree;
 mod words;
@@ -16,6 +17,7 @@ pub use adapter_keys::{Pick, Scale, Select};
 pub use edge::{FeedbackFrames, FeedbackType, InputKeys, InputTable, WindowKeys};
 pub use experiment::{Experiment, TextOrNumber};
 pub use keys::{DefaultKeys, GraphKeys, ModulesKeys, StageKeys, StreamKeys, TimerKeys};
+pub use record_keys::{RecordKeys, RecordTable};
 pub use tree::{Node, Value};
 pub use words::{OverrunWord, Reserved};
 

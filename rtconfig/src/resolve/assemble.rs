@@ -7,8 +7,8 @@ use super::wiring::{Wired, Wiring};
 use crate::describe::{Catalogue, Described, Helper, HelperDirection};
 use crate::graph::Graph;
 use crate::plan::{
-    Full, InputPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, SeatKind, SeatPlan, StagePlan,
-    StreamPlan, WaitKind,
+    Full, InputPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader, SeatKind, SeatPlan,
+    StagePlan, StreamPlan, WaitKind,
 };
 use crate::problem::Problem;
 use crate::stream_type::{Axis, Dtype, Kind, Rate, StreamType};
@@ -64,6 +64,7 @@ pub fn assemble(
                 origin: wiring.origin(index),
             })
             .collect(),
+        recorder: None,
         resolved_toml: String::new(),
         graph_path: graph.path().map(std::borrow::ToOwned::to_owned),
         replay: None,
@@ -343,7 +344,7 @@ fn seat_everyone(plan: &mut Plan) {
             let seats = &mut plan.streams[input.stream].seats;
             input.seat = u32::try_from(seats.len()).unwrap_or(u32::MAX);
             seats.push(SeatPlan {
-                stage: index,
+                reader: Reader::Stage(index),
                 port: input.port.clone(),
                 kind: input.seat_kind,
             });

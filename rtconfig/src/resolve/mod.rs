@@ -9,6 +9,7 @@ mod params;
 mod placement;
 mod priority;
 mod programs;
+mod recording;
 mod rings;
 pub(crate) mod type_rules;
 mod types;
@@ -72,6 +73,7 @@ pub fn resolve(
     }
     cpus::check_spinners(graph, &wiring, &placement, online.as_ref(), &mut problems);
     let rings = rings::decide(graph, &wiring, &placement, &mut problems);
+    let recorder = recording::decide(graph, &wiring, &mut problems);
     let types = types::flow(graph, &wiring, catalogue, options.offline, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -83,6 +85,7 @@ pub fn resolve(
         rings: &rings,
     };
     let mut plan = assemble::assemble(graph, &decided, catalogue, &mut problems);
+    recording::seat(graph, &mut plan, recorder, options.shm_free_bytes);
     rings::check_fit(graph, &plan, options.shm_free_bytes, &mut problems);
     if !problems.is_empty() {
         return Err(problems);

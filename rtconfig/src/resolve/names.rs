@@ -3,8 +3,8 @@
 /// Longest name, in bytes: session and stream name together fit a shared-memory name.
 const LONGEST: usize = 32;
 
-/// Words that name segments of every session.
-const RESERVED: [&str; 3] = ["session", "events", "timer"];
+/// Words that name segments and processes of every session.
+const RESERVED: [&str; 5] = ["session", "events", "timer", "recorder", "spool"];
 
 /// What is wrong with a name and what to do, if anything is.
 pub fn fault(name: &str) -> Option<(String, String)> {

@@ -6,6 +6,7 @@ use crate::adapter::most_parts;
 use crate::graph::{Graph, StreamKeys};
 use crate::plan::{Full, Pace, Plan, StagePlan, StreamPlan};
 use crate::problem::Problem;
+use crate::recording::spool_bytes;
 use crate::stream_type::StreamType;
 
 /// Slots if the graph says nothing (ADR 0005): at one block per millisecond they hold what comes in while the slowest kind of
@@ -153,15 +154,28 @@ pub fn check_fit(
         }
     }
     let Some(free) = shm_free_bytes else { return };
+    let spool = plan.recorder.as_ref();
+    let spool = spool.map_or(0, |recorder| spool_bytes(plan, recorder));
     let needed = plan
         .streams
         .iter()
-        .fold(0_u64, |sum, stream| sum.saturating_add(bytes_of(stream)));
+        .fold(spool, |sum, stream| sum.saturating_add(bytes_of(stream)));
     let Some(largest) = plan.streams.iter().max_by_key(|stream| bytes_of(stream)) else {
         return;
     };
-    if needed > free {
-        const MIB: f64 = 1024.0 * 1024.0;
+    const MIB: f64 = 1024.0 * 1024.0;
+    if needed > free && spool > bytes_of(largest) {
+        problems.push(graph.problem(
+            &["record", "spool_s"],
+            format!(
+                "rings and spool need {:.1} MiB of shared memory and {:.1} MiB are free; the spool alone takes {:.1} MiB",
+                needed as f64 / MIB,
+                free as f64 / MIB,
+                spool as f64 / MIB
+            ),
+            "choose a shorter spool or fewer streams, or make /dev/shm larger",
+        ));
+    } else if needed > free {
         problems.push(graph.problem(
             &["stream", &largest.name, "slots"],
             format!(

@@ -13,6 +13,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
     let mut document = DocumentMut::new();
     document.insert("name", text(&plan.session));
+    document.insert("record", Item::Value(Value::InlineTable(record(plan))));
     if !plan.experiment.is_empty() {
         let mut experiment = Table::new();
         for (name, words) in &plan.experiment {
@@ -72,6 +73,33 @@ pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
         )
     });
     format!("{source}{document}")
+}
+
+/// What is recorded, in full.
+fn record(plan: &Plan) -> InlineTable {
+    let mut table = InlineTable::new();
+    let Some(recorder) = &plan.recorder else {
+        table.insert("streams", Value::Array(Array::new()));
+        return table;
+    };
+    let names = recorder.streams.iter();
+    let names = names.map(|recorded| plan.streams[recorded.stream].name.as_str());
+    table.insert("streams", Value::Array(names.collect()));
+    table.insert("spool_s", recorder.spool_s.into());
+    table.insert("sync_s", recorder.sync_s.into());
+    if let Some(bytes) = recorder.roll_bytes {
+        table.insert(
+            "roll_bytes",
+            i64::try_from(bytes).unwrap_or(i64::MAX).into(),
+        );
+    }
+    if let Some(roll_s) = recorder.roll_s {
+        table.insert("roll_s", roll_s.into());
+    }
+    if let Some(path) = &recorder.path {
+        table.insert("path", path.to_string_lossy().as_ref().into());
+    }
+    table
 }
 
 /// Where the plan's external stages come from, whether the graph or the environment named the folder; absolute, because

@@ -58,7 +58,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::bench(&args),
         Command::BenchEnd => bench::end(),
         Command::Helper => {
-            ephapse_engine::runner::run_timer_or(&crate::catalogue::helpers())?;
+            ephapse_engine::runner::run_timer_or(&crate::catalogue::helpers(), None)?;
             Ok(ExitCode::SUCCESS)
         }
     }

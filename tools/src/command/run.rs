@@ -8,11 +8,13 @@ use crate::screen::{Screen, json_line, plain_line};
 use crate::watch::Watch;
 use anyhow::Context;
 use ephapse_bench::report::{self, Report};
+use ephapse_engine::capture::disk;
 use ephapse_engine::launch::{self, Live, Options, collect_garbage};
 use ephapse_rtconfig::describe::{Catalogue, Role};
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::host::HostFingerprint;
 use ephapse_rtconfig::plan::Plan;
+use ephapse_rtconfig::recording::least_bytes_per_second;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,12 +65,25 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode> {
     let catalogue = with_modules(Some(&job.graph))?;
     adjust(&mut job, options, &catalogue)?;
-    for (session, segments) in collect_garbage()? {
+    for left in collect_garbage()? {
+        let (session, segments) = (&left.session, left.segments);
         eprintln!(
             "ephapse: removed {segments} segments that session `{session}` left when it was killed"
         );
+        if let Some(words) = left.capture_words() {
+            eprintln!("ephapse: {session}: {words}");
+        }
     }
     let plan = plan(&job.graph, &catalogue, false)?;
+    if let Some(recorder) = &plan.recorder {
+        let folder = recorder.path.as_ref().unwrap_or(&job.folder);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot be made for the capture", folder.display()))?;
+        let rate = least_bytes_per_second(&plan, recorder);
+        for warning in disk::check(folder, rate, options.duration)? {
+            eprintln!("ephapse: {warning}");
+        }
+    }
     let recording = job.recording.clone().or_else(|| recording_of(&plan));
     if !options.json
         && let Some(recording) = &recording
@@ -86,6 +101,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             hold_cpu_latency: !options.let_cpus_halt,
             lean_program: own.with_file_name("ephapse-stage"),
             full_program: (own, vec!["helper".to_owned()]),
+            capture_folder: job.folder.clone(),
             interrupts,
             live: &mut |live| show.show(live),
             redescribe: &|stage, params| {
@@ -158,6 +174,14 @@ pub fn program() -> String {
 /// What the command line decides beside the graph: unpaced sources, and logs beside the report.
 fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> anyhow::Result<()> {
     prepare_folder(&job.folder)?;
+    match options.record.as_deref() {
+        None => {}
+        Some(word) if word == Path::new("off") => job.graph.apply_set("record=[]")?,
+        Some(folder) => {
+            let folder = std::path::absolute(folder)?;
+            record_to(&mut job.graph, &folder)?;
+        }
+    }
     let stages: Vec<(String, String, bool)> = job
         .graph
         .keys()
@@ -187,6 +211,17 @@ fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> any
                 .apply_set(&format!("stage.{name}.pace=\"none\""))?;
         }
     }
+    Ok(())
+}
+
+/// The graph's recording, in another folder.
+fn record_to(graph: &mut Graph, folder: &Path) -> anyhow::Result<()> {
+    // A list of streams becomes a table, which has room for a folder.
+    let streams = graph.keys().record.0.streams.clone();
+    if let (Some(streams), None) = (streams, graph.node(&["record", "streams"])) {
+        graph.apply_set(&format!("record={{ streams = {streams:?} }}"))?;
+    }
+    graph.apply_set(&format!("record.path={:?}", folder.display().to_string()))?;
     Ok(())
 }
 

@@ -148,8 +148,11 @@ pub fn gc() -> anyhow::Result<ExitCode> {
     if removed.is_empty() {
         sayln!("nothing to remove");
     }
-    for (session, segments) in removed {
-        sayln!("{session}: {segments} segments removed");
+    for left in removed {
+        sayln!("{}: {} segments removed", left.session, left.segments);
+        if let Some(words) = left.capture_words() {
+            sayln!("{}: {words}", left.session);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

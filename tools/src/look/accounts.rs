@@ -3,11 +3,13 @@
 
 use super::Session;
 use ephapse_engine::abi::{Bank, segment};
+use ephapse_engine::capture::spool::SpoolView;
 use ephapse_engine::launch::{runtime_dir, segment_name};
 use ephapse_engine::runner::file::{Duty, StageFile};
 use ephapse_engine::runner::memory::StageMemory;
 use ephapse_engine::shm::{Access, Segment};
 use ephapse_engine::sync::Ordering;
+use ephapse_rtconfig::plan::RECORDER;
 
 /// One stage as its file and segment tell.
 pub struct StageAccounts {
@@ -68,6 +70,43 @@ pub fn stages(session: &Session) -> (Vec<StageAccounts>, bool) {
         })
         .collect();
     (found, paced)
+}
+
+/// The recorder's accounts, if the session is recorded.
+pub struct RecorderAccounts {
+    streams: Vec<String>,
+    spool: SpoolView,
+}
+
+impl RecorderAccounts {
+    /// Those of a session whose files and spool can be read.
+    pub fn of(session: &Session) -> Option<Self> {
+        let path = runtime_dir().ok()?.join(session.name());
+        let text = std::fs::read_to_string(path.join(format!("{RECORDER}.json"))).ok()?;
+        let file: StageFile = serde_json::from_str(&text).ok()?;
+        let Duty::Recorder(duty) = file.duty else {
+            return None;
+        };
+        let spool = Segment::open(&duty.spool_segment, segment::SPOOL, Access::ReadOnly).ok()?;
+        Some(RecorderAccounts {
+            streams: duty.streams.into_iter().map(|r| r.edge.segment).collect(),
+            spool: SpoolView::attach(&spool).ok()?,
+        })
+    }
+
+    /// What it has done with the blocks of a ring.
+    pub fn read(&self, session: &str, stream: &str) -> Option<Read> {
+        let ring = segment_name(session, stream);
+        let source = self.streams.iter().position(|s| *s == ring)?;
+        let account = self.spool.account(source);
+        Some(Read {
+            consumed: account.consumed,
+            jumped: account.jumped,
+            lapped: account.lapped,
+            gaps: account.gaps,
+            lost_frames: 0,
+        })
+    }
 }
 
 /// The account of the reader that a seat was planned for.

@@ -1,12 +1,12 @@
 //! What `ephapse ring` knows of a ring at one moment.
 
 use super::Session;
-use super::accounts::{StageAccounts, made, read, stages};
+use super::accounts::{RecorderAccounts, StageAccounts, made, read, stages};
 use ephapse_engine::abi::end_reason;
 use ephapse_engine::os;
 use ephapse_engine::ring::{Observer, Owner, RingView};
 use ephapse_engine::shm::ShmError;
-use ephapse_rtconfig::plan::{Full, SeatKind};
+use ephapse_rtconfig::plan::{Full, RECORDER, SeatKind};
 use serde::Serialize;
 
 /// A ring.
@@ -78,6 +78,7 @@ pub struct SeatState {
 pub struct Watched {
     rings: Vec<(String, RingView)>,
     stages: Vec<StageAccounts>,
+    recorder: Option<RecorderAccounts>,
     paced: bool,
 }
 
@@ -95,6 +96,7 @@ impl Watched {
         Ok(Watched {
             rings: rings.collect::<Result<_, ShmError>>()?,
             stages,
+            recorder: RecorderAccounts::of(session),
             paced,
         })
     }
@@ -124,7 +126,11 @@ impl Watched {
         };
         let observer = view.observer();
         let seats = view.seats().into_iter().enumerate().map(|(index, seat)| {
-            let account = read(&self.stages, &seat.stage, &seat.port);
+            let recorder = self.recorder.as_ref().filter(|_| seat.stage == RECORDER);
+            let account = match recorder {
+                Some(recorder) => recorder.read(session.name(), stream),
+                None => read(&self.stages, &seat.stage, &seat.port),
+            };
             let taken = !seat.spare || seat.owner.is_some();
             // The positions were read before: `published` has not fallen behind them since.
             let lag_blocks = if taken && !seat.closed {

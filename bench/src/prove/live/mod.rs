@@ -37,6 +37,7 @@ const SESSION: &str = "prove";
 /// A timer on one CPU, the shortest chain that decides on the other.
 const GRAPH: &str = r#"
 name = "prove"
+record = []
 timer = { period_ns = 1_000_000, cpu = TIMER }
 
 [defaults]
@@ -217,6 +218,7 @@ fn run(
         require_rt: false,
         lean_program: setup.programs.lean.clone(),
         full_program: setup.programs.full.clone(),
+        capture_folder: std::path::PathBuf::new(),
         interrupts: interrupts.clone(),
         live: &mut |_| {},
         redescribe: &|stage, _| Ok(stage.described.clone()),

@@ -92,6 +92,16 @@ pub(in crate::report) fn sound() -> Outcome {
             at_ns: 2_000_000_000,
             length_ns: 3_100_000,
         }],
+        recording: Some(RecordingRecord {
+            capture: "out/demo/demo-20261118T120000.cap".into(),
+            blocks: 59_988,
+            activations: 80_000,
+            bytes: 257_000_000,
+            lost: Vec::new(),
+            unwritten_bytes: 0,
+            sealed: true,
+            why: String::new(),
+        }),
         ties: vec![Tie {
             monotonic_ns: 5_000 * SECOND_NS,
             raw_ns: 4_999 * SECOND_NS,
@@ -168,6 +178,7 @@ fn plan() -> Plan {
         resolved_toml: "name = \"demo\"\n[stream]\nraw = { slots = 64 } # a < b\n".to_owned(),
         graph_path: None,
         replay: None,
+        recorder: None,
     }
 }
 

@@ -6,7 +6,7 @@ mod host;
 mod latency;
 mod stages;
 
-use super::contract::{FaultReport, Report};
+use super::contract::{CaptureReport, FaultReport, Report};
 use super::units::{duration, thousands, to_the_second};
 use super::why::moment;
 use ephapse_engine::outcome::Verdict;
@@ -65,6 +65,9 @@ fn head(out: &mut Lines, report: &Report) {
         "Played",
         report.recording.as_deref().unwrap_or("no recording"),
     );
+    if let Some(capture) = &report.capture {
+        entry("Recorded", &recorded(capture));
+    }
     entry("Started", &to_the_second(&report.started));
     entry(
         "Ran for",
@@ -95,6 +98,37 @@ fn head(out: &mut Lines, report: &Report) {
     if !report.restarts.is_empty() {
         happened(out, "Restarts, first to last", &report.restarts);
     }
+}
+
+/// What the capture holds, and loudly what it lacks.
+fn recorded(capture: &CaptureReport) -> String {
+    let mut words = format!(
+        "{} ({:.1} MB, {} blocks)",
+        capture.path,
+        capture.bytes as f64 / 1e6,
+        thousands(capture.blocks)
+    );
+    let lost = capture
+        .lost
+        .iter()
+        .map(|l| format!("{} of {}", thousands(l.count), l.of));
+    let lost: Vec<String> = lost.collect();
+    if !lost.is_empty() {
+        words += &format!("; LOST: {}", lost.join(", "));
+    }
+    if capture.unwritten_bytes > 0 {
+        words += &format!(
+            "; NOT WRITTEN: {} bytes",
+            thousands(capture.unwritten_bytes)
+        );
+    }
+    if !capture.sealed {
+        words += "; NOT SEALED";
+    }
+    if !capture.why.is_empty() {
+        words += &format!(" ({})", capture.why);
+    }
+    words
 }
 
 fn happened(out: &mut Lines, title: &str, list: &[FaultReport]) {

@@ -131,6 +131,9 @@ unsafe fn launched(functions: &StageFunctions) -> Result<(), ProcessError> {
             // SAFETY: the caller's obligation.
             unsafe { CStage::prepare(duty, *functions) }
         }),
+        Duty::Recorder(_) => Err(ProcessError::UnknownKind {
+            kind: "recorder".into(),
+        }),
         Duty::Timer(_) => Err(ProcessError::UnknownKind {
             kind: "timer".into(),
         }),

@@ -1,0 +1,99 @@
+//! Ends the capture of a session in which nobody lives any more: what spool, rings and telemetry rings still hold is
+//! appended before they are removed. It is the recorder's successor, once and for all.
+
+use super::pump::Pump;
+use super::spool::SpoolView;
+use super::writer::{RecordError, Writer};
+use super::{AppendError, seal_why};
+use crate::abi::{PAGE, RING_GEOMETRY_AT, RingGeometry, SeatWords, segment};
+use crate::runner::file::{Duty, RecorderDuty, StageFile};
+use crate::shm::{Access, Segment, ShmError, read_at};
+use crate::sync::Ordering;
+use ephapse_rtconfig::plan::RECORDER;
+use std::path::{Path, PathBuf};
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The capture.
+    pub capture: PathBuf,
+    /// Bytes that were still in the spool or in rings and are in the capture now.
+    pub bytes: u64,
+    /// Why it could not be ended; `None`: it is whole and sealed.
+    pub error: Option<RecordError>,
+}
+
+impl Recovered {
+    /// True if what is left must be kept, for it may be appended later: the disk is full, or cannot be written now.
+    pub fn may_be_tried_again(&self) -> bool {
+        matches!(
+            &self.error,
+            Some(RecordError::Append(AppendError::NoSpace { .. }))
+        )
+    }
+}
+
+/// Ends the capture of the session whose processes have their files in `folder`. `None` if it has none.
+///
+/// The caller has made sure that all of its processes are dead.
+pub fn recover(folder: &Path) -> Option<Recovered> {
+    let text = std::fs::read_to_string(folder.join(format!("{RECORDER}.json"))).ok()?;
+    let file: StageFile = serde_json::from_str(&text).ok()?;
+    let Duty::Recorder(duty) = &file.duty else {
+        return None;
+    };
+    let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly);
+    let appended = session
+        .map_err(RecordError::from)
+        .and_then(|session| append_rest(&session, duty));
+    let (bytes, error) = match appended {
+        Ok(bytes) => (bytes, None),
+        Err(error) => (0, Some(error)),
+    };
+    Some(Recovered {
+        capture: duty.capture.clone(),
+        bytes,
+        error,
+    })
+}
+
+/// Appends what is left and seals the capture. Returns how many bytes there were.
+///
+/// # Errors
+/// A segment that is damaged or not there any more, or a capture that cannot be written.
+pub fn append_rest(session: &Segment, duty: &RecorderDuty) -> Result<u64, RecordError> {
+    let spool = session.open_beside(&duty.spool_segment, segment::SPOOL)?;
+    if SpoolView::attach(&spool)?.is_sealed() {
+        return Ok(0);
+    }
+    for recorded in &duty.streams {
+        free_seat(session, &recorded.edge.segment, recorded.seat)?;
+    }
+    // Before the writer is: what a killed recorder had put into the spool and not yet said is said now.
+    let mut pump = Pump::attach(session, duty, u64::from(std::process::id()))?;
+    let mut writer = Writer::attach(session, duty)?;
+    let before = writer.appended_bytes();
+    while pump.round() || !pump.took_all() {
+        writer.append_waiting()?;
+    }
+    writer.append_waiting()?;
+    let bytes = writer.appended_bytes() - before;
+    writer.finish(true, seal_why::RECOVERED)?;
+    Ok(bytes)
+}
+
+/// Sets the owner of a dead process's seat back to nobody.
+fn free_seat(session: &Segment, ring: &str, seat: u32) -> Result<(), ShmError> {
+    let ring = session.open_beside(ring, segment::RING)?;
+    let g: RingGeometry = read_at(ring.fixed(), RING_GEOMETRY_AT).unwrap_or_default();
+    if seat >= g.seats {
+        return Err(ShmError::refused(
+            ring.name(),
+            format!("has no seat {seat}"),
+        ));
+    }
+    let at = g.seats_at as usize + seat as usize * PAGE;
+    let words = ring.map(at, PAGE, Access::ReadWrite)?.words::<SeatWords>(0);
+    words.owner.store(0, Ordering::Release);
+    Ok(())
+}

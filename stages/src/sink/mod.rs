@@ -1,0 +1,3 @@
+//! Where streams end.
+
+pub mod record;
