@@ -244,6 +244,10 @@ pub struct RunOptions {
     /// Play as fast as the stages can follow, in logical time: every source gets `pace = "none"`
     #[arg(long)]
     pub unpaced: bool,
+    /// Replay the capture when the run is over and compare all decisions bit by bit; a difference fails the run. The demo
+    /// always does, if it records
+    #[arg(long)]
+    pub prove: bool,
     /// Change a value of the graph, e.g. `stage.detect.params.k=4.5`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -58,6 +58,7 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
         .get_or_insert_with(|| PathBuf::from("out/demo"))
         .clone();
     args.run.duration.get_or_insert(DURATION);
+    args.run.prove = true;
     let mut graph = Graph::from_str(GRAPH, "demo.toml (built in)")?;
     let recording = match &args.recording {
         Some(path) => path.clone(),

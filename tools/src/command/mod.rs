@@ -2,6 +2,7 @@
 
 mod bench;
 mod captures;
+mod certify;
 mod compare;
 mod control;
 mod demo;

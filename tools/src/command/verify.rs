@@ -1,17 +1,26 @@
 //! `verify`: is a capture what was written?
 
+use super::certify;
 use crate::cli::VerifyArgs;
 use crate::output::sayln;
 use crate::recorded;
 use ephapse_bench::report::units::thousands;
+use serde_json::json;
 use std::process::ExitCode;
 
-/// `ephapse verify`. Exits 1 if anything is damaged.
+/// `ephapse verify`. Exits 1 if anything is damaged, or the certificate beside it does not fit.
 pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let capture = recorded::open(&args.file)?;
     let found = capture.verify()?;
+    let certificate = certify::check(capture.path());
     if args.json {
-        sayln!("{}", serde_json::to_string_pretty(&found)?);
+        let mut all = serde_json::to_value(&found)?;
+        all["certificate"] = match &certificate {
+            None => serde_json::Value::Null,
+            Some(Ok(words)) => json!({ "fits": true, "says": words }),
+            Some(Err(error)) => json!({ "fits": false, "says": error.to_string() }),
+        };
+        sayln!("{}", serde_json::to_string_pretty(&all)?);
     } else {
         for damage in &found.damages {
             sayln!("{damage}");
@@ -34,8 +43,14 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             found.files,
             if found.files == 1 { "" } else { "s" }
         );
+        match &certificate {
+            None => {}
+            Some(Ok(words)) => sayln!("{words}"),
+            Some(Err(error)) => sayln!("{error}"),
+        }
     }
-    Ok(if found.is_whole() {
+    let certified = certificate.is_none_or(|certificate| certificate.is_ok());
+    Ok(if found.is_whole() && certified {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
