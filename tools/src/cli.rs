@@ -34,6 +34,17 @@ pub enum Command {
     NewStage(NewStageArgs),
     /// Writes a commented graph to start from: passes `check` at once
     NewGraph(NewGraphArgs),
+    /// Computes a capture once more from its sources, turn by turn as it was, and compares all that comes out with it
+    ///
+    /// Every source, and whatever a stimulator has published, is played from the capture; every other stage runs its own code on it
+    /// and takes the turns that its activation records tell: same joins, same skipped ticks, same clock. No device is touched. Exit codes:
+    /// 0 identical, bit for bit; 1 an error, or something that must be known is not in the capture; 2 it differs.
+    Replay(ReplayArgs),
+    /// Says where two captures first differ: stage, stream, tick, position, field or element
+    ///
+    /// Streams are compared by name, block by block: headers (but for the REPLAY flag) and rows, bit by bit. Exit codes: 0 identical; 1 error;
+    /// 2 they differ.
+    Compare(CompareArgs),
     /// Lists the sessions of this user, or shows one
     Status(StatusArgs),
     /// Stops a session: its sources end, what is in its rings is dealt with, the report is written
@@ -42,6 +53,10 @@ pub enum Command {
     Off(OffArgs),
     /// Changes live parameters of a stage of a running session, between two of its activations
     Set(SetArgs),
+    /// Prints the graph of a running session as it was resolved, every default written out
+    Graph(SessionGraphArgs),
+    /// Records a remark with the tick of this moment: an entry among the session's events, and in its capture
+    Mark(MarkArgs),
     /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
     Restart(RestartArgs),
     /// Prints the blocks of a running stream, or keeps them in a NumPy file; never holds the session back
@@ -68,9 +83,9 @@ pub enum Command {
     Comment(CommentArgs),
     /// Shows what a capture holds: streams with their types, experiment, files, gaps, events, remarks
     Info(InfoArgs),
-    /// Compares everything in a capture with its checksums and names what is damaged
+    /// Compares everything in a capture with its checksums, and with the certificate beside it, and names what is damaged
     ///
-    /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte.
+    /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte, or is not what was certified.
     Verify(VerifyArgs),
     /// Makes a sealed copy of everything that is whole in a capture; what is lost is named, the capture itself only read
     Recover(RecoverArgs),
@@ -235,6 +250,38 @@ pub struct RunOptions {
 }
 
 #[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Capture, by any of its files
+    pub capture: PathBuf,
+    /// Play so many times faster than it was, in its own rhythm. Default: as fast as it goes
+    #[arg(long, value_name = "N", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// Change a parameter, e.g. `stage.detect.params.k=4.5`, and see from which tick on that changes what; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Folder for replay.json
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Capture, by any of its files
+    pub left: PathBuf,
+    /// The other
+    pub right: PathBuf,
+    /// Pass over sampled_ns, arrived_ns and committed_ns: two runs of the same data
+    #[arg(long)]
+    pub ignore_stamps: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct GraphArgs {
     /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
@@ -345,6 +392,24 @@ pub struct SetArgs {
     /// `PARAMETER=VALUE`, the value as JSON or as plain text, e.g. `table_hz=[[0.5,12.0]]`
     #[arg(required = true)]
     pub params: Vec<String>,
+    /// Session; may be left out if only one runs
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SessionGraphArgs {
+    /// Session; may be left out if only one runs
+    pub session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct MarkArgs {
+    /// What is to be remembered, one line of at most 192 bytes
+    pub text: String,
     /// Session; may be left out if only one runs
     #[arg(long)]
     pub session: Option<String>,
@@ -562,6 +627,13 @@ fn microseconds(text: &str) -> Result<Duration, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     in_unit(text, "s")
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(speed),
+        _ => Err("a speed is a number above 0, e.g. `1` for the rhythm it had".into()),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -21,7 +21,9 @@ pub use stage::{
     Bank, InputAccount, OutputAccount, STAGE_GEOMETRY_AT, StageGeometry, StageOrders, StageWords,
     stage_state,
 };
-pub use telemetry::{ActivationRecord, CollectorWords, TELEMETRY_SLOTS_AT, TelemetryWords};
+pub use telemetry::{
+    ActivationRecord, CollectorWords, TELEMETRY_SLOTS_AT, TelemetryWords, circumstance,
+};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -30,7 +32,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"EPHAPSE\0");
 /// Major version: readers and writers of different majors refuse each other.
 pub const VERSION_MAJOR: u32 = 1;
 /// Minor version: a higher minor only uses bytes that were reserved.
-pub const VERSION_MINOR: u32 = 0;
+pub const VERSION_MINOR: u32 = 1;
 /// The version word: major in the upper half. Written last.
 pub const VERSION: u64 = ((VERSION_MAJOR as u64) << 32) | VERSION_MINOR as u64;
 /// Reads as this number only on a machine of the writer's byte order.

@@ -11,6 +11,7 @@ mod append;
 mod blocks;
 mod cursor;
 mod damage;
+mod digest;
 mod file_set;
 pub mod layout;
 mod live;
@@ -25,6 +26,7 @@ pub use append::{AppendError, AppendOptions, Appender, Entry};
 pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
 pub use cursor::{Cursor, Item, Place, Placed};
 pub use damage::Damage;
+pub use digest::{sha256, sha256_of};
 pub use file_set::path_of as path_of_file;
 pub use live::of_session;
 pub use meta::{

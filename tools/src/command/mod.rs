@@ -2,6 +2,7 @@
 
 mod bench;
 mod captures;
+mod compare;
 mod control;
 mod demo;
 mod export;
@@ -14,6 +15,7 @@ mod list;
 mod new_graph;
 mod new_stage;
 mod recover;
+mod replay;
 mod ring;
 mod run;
 mod session;
@@ -34,10 +36,14 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::list(&args),
         Command::NewStage(args) => new_stage::new_stage(&args),
         Command::NewGraph(args) => new_graph::new_graph(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
         Command::Set(args) => control::set(&args),
+        Command::Graph(args) => control::graph(&args),
+        Command::Mark(args) => control::mark(&args),
         Command::Restart(args) => control::restart(&args),
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),

@@ -3,7 +3,6 @@
 mod block_json;
 mod block_text;
 mod csv;
-mod elements;
 mod npy;
 mod part_file;
 mod rate_table;

@@ -1,8 +1,8 @@
 //! Rows of a stream as a NumPy file (format 1.0), which NumPy can read at any moment from the first block on.
 
-use super::elements::{Number, element};
 use super::{Columns, PartFile, Shown, Sink, part_of};
 use anyhow::Context;
+use ephapse_engine::elements::{Number, element};
 use ephapse_rtconfig::stream_type::{Dtype, Field, Kind, RecordLayout, StreamType};
 use std::io::Write;
 use std::path::Path;

@@ -116,6 +116,13 @@ fn a_damage_is_named_and_what_is_whole_is_recovered_beside_it() {
         whole.contains("sealed: every record is what was written"),
         "{whole}"
     );
+    place.write("run.certificate.json", "{}");
+    let other = place.run(&["verify", "run.cap"]).expect(1).stdout;
+    assert!(
+        other.contains("certificate: ") && other.contains("is not a certificate"),
+        "{other}"
+    );
+    std::fs::remove_file(place.path().join("run.certificate.json")).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     // In the rows of block 60 of `raw`: all three bytes of its first frame's samples are looked for.
     let first: Vec<u8> = (0..3)

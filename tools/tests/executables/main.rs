@@ -10,6 +10,7 @@ mod edges;
 mod finished;
 mod isolation;
 mod languages;
+mod launcher_kills;
 mod loop_graph;
 mod made_capture;
 mod modules;
