@@ -42,8 +42,8 @@ lint: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 ## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, the
-## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage
-## in Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
+## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage in
+## Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
 ## hundreds of kills, a launcher killed at each of its steps twenty times, and the tests of real processes ten times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse

@@ -53,7 +53,8 @@ pub fn proof(
     live: &mut dyn FnMut(&Live),
 ) -> anyhow::Result<Proof> {
     let own = std::env::current_exe().context("cannot find this program's own path")?;
-    let plan = &Capture::open(capture)?.meta().plan;
+    let opened = Capture::open(capture)?;
+    let plan = &opened.meta().plan;
     let named = plan
         .graph_path
         .as_ref()
