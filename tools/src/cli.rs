@@ -83,9 +83,9 @@ pub enum Command {
     Comment(CommentArgs),
     /// Shows what a capture holds: streams with their types, experiment, files, gaps, events, remarks
     Info(InfoArgs),
-    /// Compares everything in a capture with its checksums and names what is damaged
+    /// Compares everything in a capture with its checksums, and with the certificate beside it, and names what is damaged
     ///
-    /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte.
+    /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte, or is not what was certified.
     Verify(VerifyArgs),
     /// Makes a sealed copy of everything that is whole in a capture; what is lost is named, the capture itself only read
     Recover(RecoverArgs),

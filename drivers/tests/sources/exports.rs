@@ -35,7 +35,8 @@ fn feed(playback: &mut Playback, mut take: impl FnMut(&Stretch<'_>)) {
     }
 }
 
-fn to_mcs(playback: &mut Playback, path: &Path) {
+/// Exports every block of a playback.
+pub fn to_mcs(playback: &mut Playback, path: &Path) {
     let stream_type = playback.stream_type().clone();
     let mut file = McsFile::create(path, &McsHeader::default()).unwrap();
     let stream = file.add("raw", "raw", &stream_type).unwrap();

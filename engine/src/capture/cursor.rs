@@ -235,14 +235,19 @@ impl Cursor {
         Ok(())
     }
 
-    /// The first record that begins at `from` or behind it in this file.
+    /// The first record of blocks or activations that begins at `from` or behind it in this file: what else there is was
+    /// stamped when it was appended, which in a recovered copy is long after.
     fn record_behind(&self, from: u64) -> Result<Option<(u64, RecordHeader)>, CaptureError> {
         let before = self.header.first_sequence.saturating_sub(1);
         let mut scan = Scan::resume(&self.file, &self.header, self.size, from, before);
         loop {
             match scan.next_step().map_err(|e| self.failed(e))? {
-                Some(Step::Record { at, header }) => return Ok(Some((at, header))),
-                Some(Step::Waste { last: false, .. }) => {}
+                Some(Step::Record { at, header })
+                    if matches!(header.kind, kind::BLOCKS | kind::ACTIVATIONS) =>
+                {
+                    return Ok(Some((at, header)));
+                }
+                Some(Step::Record { .. } | Step::Waste { last: false, .. }) => {}
                 _ => return Ok(None),
             }
         }

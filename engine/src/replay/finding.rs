@@ -45,10 +45,10 @@ impl StreamFinding {
 }
 
 /// The earliest of the first differences: by tick, and in one tick by the place of the maker in the graph's flow.
-pub(super) fn earliest<'a>(
-    findings: &'a [StreamFinding],
+pub(super) fn earliest(
+    findings: &[StreamFinding],
     place: impl Fn(&str) -> usize,
-) -> Option<(&'a StreamFinding, &'a Difference)> {
+) -> Option<(&StreamFinding, &Difference)> {
     let differing = findings.iter().filter_map(|f| Some((f, f.first.as_ref()?)));
     differing.min_by_key(|(finding, first)| (first.tick, place(&finding.stage), first.position))
 }

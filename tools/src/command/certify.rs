@@ -1,7 +1,7 @@
 //! What stands behind a run: its capture replayed, and a certificate beside it.
 
 use super::replay::proof;
-use ephapse_bench::report::{Certificate, CertificateError, ReplayReport, Report};
+use ephapse_bench::report::{Certificate, ReplayReport, Report};
 use ephapse_engine::capture::Capture;
 use ephapse_engine::outcome::RecordingRecord;
 use ephapse_engine::replay::{Proof, ProofVerdict};
@@ -47,21 +47,4 @@ pub fn certify(report: &Report, recording: &RecordingRecord) -> anyhow::Result<(
     });
     Certificate::new(report, &files, unrecorded, replay)?.write(&recording.capture)?;
     Ok(())
-}
-
-/// Compares a capture with the certificate beside it; `None` if there is none. The certificate's own words, if it fits.
-pub fn check(capture: &Path) -> Option<Result<String, CertificateError>> {
-    let path = Certificate::path_of(capture);
-    if !path.exists() {
-        return None;
-    }
-    Some(Certificate::read(&path).and_then(|certificate| {
-        certificate.check_files(capture.parent().unwrap_or(Path::new("")))?;
-        let verdict = certificate.verdict.name();
-        Ok(format!(
-            "{}: fits its capture: {verdict}, replays: {}",
-            path.display(),
-            certificate.replay.says
-        ))
-    }))
 }

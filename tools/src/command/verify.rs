@@ -1,26 +1,29 @@
 //! `verify`: is a capture what was written?
 
-use super::certify;
 use crate::cli::VerifyArgs;
 use crate::output::sayln;
 use crate::recorded;
+use ephapse_bench::report::Certificate;
 use ephapse_bench::report::units::thousands;
+use ephapse_engine::capture::Capture;
 use serde_json::json;
+use std::path::Path;
 use std::process::ExitCode;
 
-/// `ephapse verify`. Exits 1 if anything is damaged, or the certificate beside it does not fit.
+/// `ephapse verify`. Exits 1 if anything is damaged, or is not what the certificate beside it certifies.
 pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let capture = recorded::open(&args.file)?;
     let found = capture.verify()?;
-    let certificate = certify::check(capture.path());
+    let certificate = certificate(&capture);
+    let fits = !matches!(certificate, Some(Err(_)));
     if args.json {
-        let mut all = serde_json::to_value(&found)?;
-        all["certificate"] = match &certificate {
-            None => serde_json::Value::Null,
-            Some(Ok(words)) => json!({ "fits": true, "says": words }),
-            Some(Err(error)) => json!({ "fits": false, "says": error.to_string() }),
+        let mut told = serde_json::to_value(&found)?;
+        told["certificate"] = match &certificate {
+            None => json!(null),
+            Some(Ok(certificate)) => json!({ "verdict": certificate.verdict, "holds": true }),
+            Some(Err(why)) => json!({ "holds": false, "why": why }),
         };
-        sayln!("{}", serde_json::to_string_pretty(&all)?);
+        sayln!("{}", serde_json::to_string_pretty(&told)?);
     } else {
         for damage in &found.damages {
             sayln!("{damage}");
@@ -44,15 +47,25 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             if found.files == 1 { "" } else { "s" }
         );
         match &certificate {
-            None => {}
-            Some(Ok(words)) => sayln!("{words}"),
-            Some(Err(error)) => sayln!("{error}"),
+            None => sayln!("no certificate beside it"),
+            Some(Ok(certificate)) => sayln!("certificate: holds; {}", certificate.why),
+            Some(Err(why)) => sayln!("certificate: {why}"),
         }
     }
-    let certified = certificate.is_none_or(|certificate| certificate.is_ok());
-    Ok(if found.is_whole() && certified {
+    Ok(if found.is_whole() && fits {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The certificate beside a capture, if there is one and everything that it certifies is what it was; else why not.
+fn certificate(capture: &Capture) -> Option<Result<Certificate, String>> {
+    let path = Certificate::path_of(capture.path());
+    path.symlink_metadata().ok()?;
+    let read = Certificate::read(&path).and_then(|certificate| {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        certificate.check_files(folder).map(|()| certificate)
+    });
+    Some(read.map_err(|why| why.to_string()))
 }

@@ -154,15 +154,8 @@ fn field_names(field: &Field) -> Vec<String> {
         .collect()
 }
 
-/// The shortest decimal that reads back as the same number.
 fn exact(out: &mut impl Write, number: Option<Number>) -> std::io::Result<()> {
-    match number {
-        Some(Number::Int(value)) => write!(out, "{value}"),
-        Some(Number::Uint(value)) => write!(out, "{value}"),
-        Some(Number::Single(value)) => write!(out, "{value:?}"),
-        Some(Number::Double(value)) => write!(out, "{value:?}"),
-        None => Ok(()),
-    }
+    number.map_or(Ok(()), |number| out.write_all(number.exact().as_bytes()))
 }
 
 /// A cell that may hold anything (RFC 4180); line ends and other control characters become `?`.

@@ -116,6 +116,13 @@ fn a_damage_is_named_and_what_is_whole_is_recovered_beside_it() {
         whole.contains("sealed: every record is what was written"),
         "{whole}"
     );
+    place.write("run.certificate.json", "{}");
+    let other = place.run(&["verify", "run.cap"]).expect(1).stdout;
+    assert!(
+        other.contains("certificate: ") && other.contains("is not a certificate"),
+        "{other}"
+    );
+    std::fs::remove_file(place.path().join("run.certificate.json")).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     // In the rows of block 60 of `raw`: all three bytes of its first frame's samples are looked for.
     let first: Vec<u8> = (0..3)
@@ -285,7 +292,7 @@ fn a_capture_and_its_export_play_the_same_samples_and_gaps_in_a_graph() {
     place
         .run(&["export", "run.cap", "--to", "h5", "--stream", "raw"])
         .expect(0);
-    let mut sums = Vec::new();
+    let mut played = Vec::new();
     for (kind, file) in [("acquire.capture", "run.cap"), ("acquire.mcs_h5", "run.h5")] {
         let graph = format!(
             "name = \"played\"\n[stage.source]\nuse = \"{kind}\"\npace = \"none\"\n\
@@ -297,11 +304,17 @@ fn a_capture_and_its_export_play_the_same_samples_and_gaps_in_a_graph() {
             .expect(0);
         let report = ran.stdout.lines().last().unwrap().to_owned();
         let report: Value = serde_json::from_str(&report).unwrap();
-        let stream = &report["streams"][0];
-        sums.push((stream["published"].clone(), stream["lost_frames"].clone()));
+        let raw = report["rings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|r| r["stream"] == "raw");
+        let source = &report["sources"][0];
+        let counts = ["counted", "valid", "lost"].map(|key| source[key].clone());
+        played.push((raw.unwrap()["published"].clone(), counts));
     }
-    assert_eq!(sums[0], sums[1], "{sums:?}");
-    assert_eq!(sums[0].0, 97, "{sums:?}");
+    let expected = [2040, 1940, 100].map(Value::from);
+    assert_eq!(played, vec![(97.into(), expected); 2]);
 }
 
 #[test]
@@ -345,7 +358,9 @@ fn what_cannot_be_done_is_one_line_and_leaves_nothing() {
             "one matrix channel x sample",
         ),
         (
-            &["export", "run.cap", "--to", "h5", "--from", "9"],
+            &[
+                "export", "run.cap", "--to", "h5", "--stream", "raw", "--from", "9",
+            ],
             "holds no frame in this time",
         ),
         (
