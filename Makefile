@@ -57,6 +57,8 @@ accept: setup
 	$(MAKE) proofs
 	$(MAKE) tsan
 	EPHAPSE_KILLS=2000 $(CARGO) test --locked -p ephapse-engine --test kills -- --nocapture
+	EPHAPSE_REPLAYS=100 $(CARGO) test --locked -p ephapse-engine --test replays every_mishap
+	EPHAPSE_REPLAYS=100 $(CARGO) test --locked -p ephapse --test executables replays
 	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked -p ephapse-engine -p ephapse-rtconfig --test damaged_segments --test damaged_graphs
 	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
 	EPHAPSE_KILLS=200 $(CARGO) test --locked -p ephapse --test executables restarts

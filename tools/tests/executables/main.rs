@@ -20,6 +20,7 @@ mod place;
 mod prove;
 mod python_stage;
 mod recordings;
+mod replays;
 mod restarts;
 mod sessions;
 mod spares;
