@@ -14,6 +14,7 @@ mod damage;
 pub mod disk;
 mod file_set;
 pub mod layout;
+mod lock;
 mod meta;
 mod name;
 mod pump;
@@ -31,6 +32,7 @@ pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
 pub use cursor::{Cursor, Item, Placed};
 pub use damage::Damage;
 pub use file_set::path_of as path_of_file;
+pub use lock::CaptureLock;
 pub use meta::{
     EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
 };
