@@ -158,6 +158,7 @@ pub(in crate::report) fn suggestions() -> Vec<String> {
 
 fn plan() -> Plan {
     Plan {
+        recorder: None,
         tick_ns: 1_000_000,
         session: "demo".to_owned(),
         experiment: BTreeMap::from([
