@@ -42,20 +42,25 @@ lint: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
 ## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, the
-## installed Python package, a minute of a stage in Python, the newcomer's path from its first command on, a new stage in Rust
-## from nothing, the proofs of the ring at length, hundreds of kills, and the tests of real processes ten times over
+## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage in
+## Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
+## hundreds of kills, a launcher killed at each of its steps twenty times, and the tests of real processes ten times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
 	$(DEMO) bench prove
 	$(MAKE) test-peers
 	$(MAKE) python-package
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check h5py McsPyDataTools
+	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked -p ephapse-drivers --test other_readers -- --show-output
+	EPHAPSE_EXPORT_GB=1 $(CARGO) test --locked -p ephapse --test executables memory_does_not_grow -- --show-output
 	$(MAKE) proofs
 	$(MAKE) tsan
 	EPHAPSE_KILLS=2000 $(CARGO) test --locked -p ephapse-engine --test kills -- --nocapture
 	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked -p ephapse-engine -p ephapse-rtconfig --test damaged_segments --test damaged_graphs
 	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
 	EPHAPSE_KILLS=200 $(CARGO) test --locked -p ephapse --test executables restarts
+	EPHAPSE_KILLS=20 $(CARGO) test --locked -p ephapse --test executables launcher_kills -- --show-output
 	$(CARGO) test --locked -p ephapse --test executables newcomer -- --ignored
 	EPHAPSE_PYTHON_S=60 $(CARGO) test --locked -p ephapse --test executables python_stage -- --show-output
 	for round in 1 2 3 4 5 6 7 8 9 10; do \

@@ -8,9 +8,12 @@ pub mod acquire;
 pub mod clock_fit;
 #[cfg(feature = "hdf5")]
 pub mod demo_recording;
+#[cfg(feature = "hdf5")]
+pub mod export;
 pub mod stimulate;
 
 use acquire::binary::{BinaryReader, BinarySource};
+use acquire::capture::{CaptureReader, CaptureSource};
 use acquire::crepe_h5::{CrepeH5Reader, CrepeH5Source};
 use acquire::mcs_h5::{McsH5Reader, McsH5Source};
 use acquire::synthetic::Synthetic;
@@ -21,6 +24,7 @@ use stimulate::{Log, LogWriter, Null};
 pub fn lean() -> Vec<Runnable> {
     vec![
         Runnable::of::<BinarySource>(),
+        Runnable::of::<CaptureSource>(),
         Runnable::of::<CrepeH5Source>(),
         Runnable::of::<McsH5Source>(),
         Runnable::of::<Synthetic>(),
@@ -33,6 +37,7 @@ pub fn lean() -> Vec<Runnable> {
 pub fn helpers() -> Vec<Runnable> {
     vec![
         Runnable::of::<BinaryReader>(),
+        Runnable::of::<CaptureReader>(),
         Runnable::of::<CrepeH5Reader>(),
         Runnable::of::<McsH5Reader>(),
         Runnable::of::<LogWriter>(),
@@ -44,6 +49,8 @@ pub fn describable() -> Vec<Describable> {
     vec![
         Describable::of::<BinarySource>(),
         Describable::of::<BinaryReader>(),
+        Describable::of::<CaptureSource>(),
+        Describable::of::<CaptureReader>(),
         Describable::of::<CrepeH5Source>(),
         Describable::of::<CrepeH5Reader>(),
         Describable::of::<McsH5Source>(),

@@ -15,6 +15,12 @@ use std::time::Duration;
 /// Longest line in either direction, bytes.
 pub const LONGEST_LINE: u64 = 1 << 20;
 
+/// Longest remark, bytes: what an entry of the events segment holds.
+pub const LONGEST_MARK: usize = 192;
+
+/// Who the events name for a remark.
+pub const MARK: &str = "mark";
+
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -45,6 +51,13 @@ pub enum Command {
         stage: String,
         /// The parameters that change, and their new values.
         params: serde_json::Map<String, Value>,
+    },
+    /// The graph as resolved, every default written out.
+    Graph {},
+    /// A remark, recorded with the tick at which it arrives.
+    Mark {
+        /// At most [`LONGEST_MARK`] bytes, one line.
+        text: String,
     },
     /// Ends a stage's process and starts its executable again, where the last activation left off.
     Restart {

@@ -344,6 +344,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::Threshold => "threshold",
+        }
+    }
+
     /// Exit code of the command line.
     pub fn exit_code(self) -> u8 {
         match self {

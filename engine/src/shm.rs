@@ -6,6 +6,7 @@
 
 use crate::abi::{self, SegmentHeader};
 use crate::sync::{AtomicU64, Ordering};
+use crate::trap::{Point, trap};
 use core::mem::size_of;
 use core::ptr::NonNull;
 use memmap2::{MmapOptions, MmapRaw};
@@ -117,6 +118,7 @@ impl Owned {
             shmem,
             name: name.to_owned(),
         };
+        trap(Point::Segment);
         // Without this a full /dev/shm shows itself later, as a SIGBUS in some stage.
         let file = OpenOptions::new()
             .read(true)
@@ -162,6 +164,7 @@ impl Owned {
         // SAFETY: the word at offset 8 is 8-aligned (segments start on a page) and inside the mapping.
         let version = unsafe { AtomicU64::from_ptr(base.add(8).cast()) };
         version.store(abi::VERSION, Ordering::Release); // [V]
+        trap(Point::Published);
     }
 
     /// A reference to live words of the segment.
@@ -172,6 +175,12 @@ impl Owned {
         );
         // SAFETY: in bounds and aligned (asserted; the mapping starts on a page); `T` is a struct of atomics, valid for any bytes.
         unsafe { &*self.shmem.as_ptr().add(at).cast::<T>() }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        trap(Point::Unlink);
     }
 }
 

@@ -91,7 +91,7 @@ fn in_code() -> BTreeMap<String, Layout> {
         RecorderWords { kept }
         ActivationRecord {
             tick since_ns woke_ns committed_ns sampled_ns arrived_ns origin_frame now_ns consumed produced epoch skipped
-            usage cpu frames lost ports marks reserved
+            usage cpu frames lost ports marks circumstances blocks reserved
         }
         EventEntry { number at_ns tick who what }
     }
@@ -113,6 +113,8 @@ fn constants_in_code() -> BTreeMap<String, u64> {
         segment::SESSION segment::RING segment::STAGE segment::TELEMETRY segment::EVENTS segment::SPOOL
         flag::GAP flag::LATE flag::SYNTHETIC flag::RESET flag::REPLAY flag::CLOCK_SHIFT flag::CLOCK_MASK flag::PASSED_ON
         end_reason::NONE end_reason::FINISHED end_reason::STOPPED end_reason::FAULT end_reason::DIED
+        circumstance::OFF circumstance::STARTED_OVER circumstance::PASSED_OVER circumstance::FINISH circumstance::DROPPED
+        circumstance::WITHHELD circumstance::SCATTERED circumstance::UNRECORDED
         RING_GEOMETRY_AT TYPE_AT SEAT_TABLE_AT STAGE_GEOMETRY_AT TELEMETRY_RECORDER_AT TELEMETRY_SLOTS_AT
         session_state::LOADING session_state::VALIDATING session_state::PREPARING session_state::READY
         session_state::RUNNING session_state::DRAINING session_state::CLOSED session_state::FAILED

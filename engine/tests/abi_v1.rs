@@ -312,11 +312,26 @@ fn record(number: u64) -> ActivationRecord {
         lost: 9,
         ports: 0x21,
         marks: 3,
-        reserved: [0; 10],
+        circumstances: 0,
+        blocks: 0,
+        reserved: [0; 4],
     }
 }
 
 fn telemetry_image() -> Owned {
+    telemetry_of(record)
+}
+
+/// With what 1.1 has added.
+fn activations_image() -> Owned {
+    telemetry_of(|number| ActivationRecord {
+        circumstances: 0x81,
+        blocks: 0x8765_4321,
+        ..record(number)
+    })
+}
+
+fn telemetry_of(record: impl Fn(u64) -> ActivationRecord) -> Owned {
     let owned = telemetry::create(&name("telemetry.filter"), 4, header()).unwrap();
     let mut writer = TelemetryWriter::attach(&opened(&owned, segment::TELEMETRY)).unwrap();
     for number in 0..6 {
@@ -354,12 +369,13 @@ fn events_image() -> Owned {
 
 /// Every image, as today's code makes it: name, kind, maker.
 type Made = (&'static str, u32, fn() -> Owned);
-const IMAGES: [Made; 6] = [
+const IMAGES: [Made; 7] = [
     ("session", segment::SESSION, session_image),
     ("frames", segment::RING, frames_image),
     ("spikes", segment::RING, spikes_image),
     ("stage", segment::STAGE, stage_image),
     ("telemetry", segment::TELEMETRY, telemetry_image),
+    ("activations_1_1", segment::TELEMETRY, activations_image),
     ("events", segment::EVENTS, events_image),
 ];
 
@@ -380,7 +396,7 @@ fn todays_code_writes_the_segments_of_version_1_byte_for_byte() {
         let mut made = fs::read(shm::path_of(owned.name())).unwrap();
         made.truncate(made.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1));
         let path = stored(&format!("{image}.bin"));
-        if regenerate() {
+        if regenerate() && !path.exists() {
             fs::write(&path, &made).unwrap();
         }
         let kept = fs::read(&path).unwrap();
@@ -595,6 +611,9 @@ fn read_telemetry(segment: &Segment, r: &mut Reading) {
         r.line(&place, "skipped", hex(&record.skipped));
         r.line(&place, "usage", hex(&record.usage));
         plain!(r, &place, record, cpu frames lost ports marks);
+        if segment.header().version & 0xffff_ffff > 0 {
+            plain!(r, &place, record, circumstances blocks);
+        }
     }
     assert_eq!(reader.missing(), 3, "records 0 to 2 were overwritten");
 }

@@ -504,3 +504,41 @@ mod limit {
         done
     }
 }
+
+#[test]
+fn time_is_passed_over_by_halving_and_nothing_later_is_lost() {
+    for roll_bytes in [None, Some(100_000)] {
+        let (_folder, path) = folder();
+        let options = AppendOptions {
+            roll_bytes,
+            ..options()
+        };
+        let mut appender = Appender::create(&path, &meta(), options).unwrap();
+        for position in 0..4000 {
+            let header = SlotHeader {
+                position,
+                ..SlotHeader::default()
+            };
+            let entry = entry(kind::BLOCKS, RAW, 1, position);
+            appender.append(entry, &[header.as_bytes()]).unwrap();
+        }
+        // Not sealed: zeros that were allocated ahead stand behind the last record.
+        let capture = Capture::open(&path).unwrap();
+        assert_eq!(capture.files().len() > 3, roll_bytes.is_some());
+        for wanted in [0, 1, 17, 1999, 2000, 3333, 3998, 3999, 4000, 100_000] {
+            let mut cursor = capture.items().unwrap();
+            cursor.pass_until(1_000 + wanted).unwrap();
+            let mut positions = Vec::new();
+            while let Some(item) = cursor.next_item().unwrap() {
+                if let Item::Block { header, .. } = item {
+                    positions.push(header.position);
+                }
+            }
+            let first = positions.first().copied().unwrap_or(4000);
+            assert!(first <= wanted, "{first} comes after {wanted}");
+            assert_eq!(positions, (first..4000).collect::<Vec<_>>());
+            // What is read in vain is no more than a last stretch that was not halved.
+            assert!(first + 600 >= wanted.min(4000), "{first} for {wanted}");
+        }
+    }
+}

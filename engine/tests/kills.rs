@@ -2,7 +2,7 @@
 //! another process can see, and at random times, and started again. At the other end of the relay every position comes
 //! exactly once, nobody hangs, and who survives waits or drops as the ring's policy says.
 //!
-//! `EPHAPSE_KILLS` of them (100 at least); at every trap point `src/ring/trap.rs` at least 20.
+//! `EPHAPSE_KILLS` of them (100 at least); at every trap point `src/trap.rs` at least 20.
 #![cfg(debug_assertions)]
 
 mod ends;
@@ -11,10 +11,10 @@ use ends::{header, mixed};
 use ephapse_engine::abi::{
     PAGE, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords, end_reason,
 };
-use ephapse_engine::ring::trap::{POINTS, Point, arm, trap};
 use ephapse_engine::ring::{HoldSeat, Producer};
 use ephapse_engine::shm::Access;
 use ephapse_engine::sync::Ordering;
+use ephapse_engine::trap::{Point, RING, arm, trap};
 use ephapse_rtconfig::plan::Full;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -113,7 +113,7 @@ fn stage() {
     let [input, output, point, pass] = &told[..] else {
         panic!("told {told:?}")
     };
-    if let Some(point) = POINTS.iter().find(|p| format!("{p:?}") == *point) {
+    if let Some(point) = RING.iter().find(|p| format!("{p:?}") == *point) {
         arm(*point, pass.parse().unwrap());
     }
     let mut output = ends::producer(&ends::file(output), NUMBERS);
@@ -163,7 +163,7 @@ impl Deaths {
 /// The points that a stage can come to.
 fn points(stage: &Stage) -> impl Iterator<Item = Point> + '_ {
     let reads = [Point::Peek, Point::Release, Point::Released];
-    let points = POINTS.into_iter();
+    let points = RING.into_iter();
     points.filter(move |point| stage.input.is_some() || !reads.contains(point))
 }
 
@@ -286,7 +286,7 @@ fn whoever_is_killed_wherever_it_stands_every_position_comes_once() {
     let enough = |deaths: &Deaths| {
         deaths.all() >= kills
             && deaths.at_random >= 20
-            && POINTS.iter().all(|point| hit(deaths, *point) >= 20)
+            && RING.iter().all(|point| hit(deaths, *point) >= 20)
     };
     let mut rounds = 0;
     while !enough(&deaths) {
@@ -303,7 +303,7 @@ fn whoever_is_killed_wherever_it_stands_every_position_comes_once() {
             deaths.at
         );
     }
-    for point in POINTS {
+    for point in RING {
         println!("killed at {point:?}: {}", hit(&deaths, point));
     }
     println!(

@@ -32,6 +32,81 @@ pub struct Plan {
     pub resolved_toml: String,
     /// Where the graph was read from.
     pub graph_path: Option<PathBuf>,
+    /// This run plays a capture back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayPlan>,
+}
+
+/// How a capture is played back: sources give what is recorded, the other stages take the turns they took then, and what
+/// they make is compared with what they made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplayPlan {
+    /// What all have in common.
+    pub source: ReplaySource,
+    /// What each stage of the plan does, in its order.
+    pub parts: Vec<ReplayPart>,
+}
+
+/// What is played back, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplaySource {
+    /// The capture.
+    pub capture: PathBuf,
+    /// Folder for what the comparing processes find.
+    pub findings: PathBuf,
+    /// So many times faster than it was; `None`: as fast as it goes.
+    pub speed: Option<f64>,
+    /// The recorded moment with which the replay begins, ns.
+    pub begin_ns: u64,
+    /// The run that was recorded had a tick.
+    pub paced: bool,
+}
+
+/// What a stage does in a replay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayPart {
+    /// Runs its own code, turn by turn as its activation records say.
+    Scripted {
+        /// Number of its process in the capture.
+        process: u32,
+        /// Its outputs, in port order.
+        outputs: Vec<ReplayStream>,
+        /// Parameters that it was given while it ran: epoch, all of them.
+        params: Vec<(u64, serde_json::Value)>,
+    },
+    /// Its outputs are taken from the capture.
+    Played {
+        /// Its outputs, in port order.
+        outputs: Vec<ReplayStream>,
+    },
+    /// Compares its inputs with the capture.
+    Compared {
+        /// Its inputs, in order.
+        inputs: Vec<ReplayStream>,
+    },
+}
+
+/// A stream in a capture.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ReplayStream {
+    /// Its index there.
+    pub stream: u32,
+    /// Its blocks are there.
+    pub recorded: bool,
+    /// How it ended, if that is known.
+    pub end: Option<RecordedEnd>,
+}
+
+/// How a recorded stream ended.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct RecordedEnd {
+    /// Position.
+    pub position: u64,
+    /// Reason, as the ABI numbers them.
+    pub reason: u64,
+    /// Frames lost behind the last block.
+    pub lost: u64,
 }
 
 /// The tick and who makes it.

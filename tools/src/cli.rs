@@ -34,6 +34,17 @@ pub enum Command {
     NewStage(NewStageArgs),
     /// Writes a commented graph to start from: passes `check` at once
     NewGraph(NewGraphArgs),
+    /// Computes a capture once more from its sources, turn by turn as it was, and compares all that comes out with it
+    ///
+    /// Every source, and whatever a stimulator has published, is played from the capture; every other stage runs its own code on it
+    /// and takes the turns that its activation records tell: same joins, same skipped ticks, same clock. No device is touched. Exit codes:
+    /// 0 identical, bit for bit; 1 an error, or something that must be known is not in the capture; 2 it differs.
+    Replay(ReplayArgs),
+    /// Says where two captures first differ: stage, stream, tick, position, field or element
+    ///
+    /// Streams are compared by name, block by block: headers (but for the REPLAY flag) and rows, bit by bit. Exit codes: 0 identical; 1 error;
+    /// 2 they differ.
+    Compare(CompareArgs),
     /// Lists the sessions of this user, or shows one
     Status(StatusArgs),
     /// Stops a session: its sources end, what is in its rings is dealt with, the report is written
@@ -42,6 +53,10 @@ pub enum Command {
     Off(OffArgs),
     /// Changes live parameters of a stage of a running session, between two of its activations
     Set(SetArgs),
+    /// Prints the graph of a running session as it was resolved, every default written out
+    Graph(SessionGraphArgs),
+    /// Records a remark with the tick of this moment: an entry among the session's events, and in its capture
+    Mark(MarkArgs),
     /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
     Restart(RestartArgs),
     /// Prints the blocks of a running stream, or keeps them in a NumPy file; never holds the session back
@@ -62,6 +77,26 @@ pub enum Command {
     /// and whether it lives, generation, next position, blocks not yet released and for how many ms the oldest of them has
     /// waited, and the reader's account.
     Ring(RingArgs),
+    /// Lists the captures of a folder: when, how long, which streams, gaps, verdict, comment
+    Captures(CapturesArgs),
+    /// Adds a comment to a capture, in a file beside it: the capture itself is not touched
+    Comment(CommentArgs),
+    /// Shows what a capture holds: streams with their types, experiment, files, gaps, events, remarks
+    Info(InfoArgs),
+    /// Compares everything in a capture with its checksums, and with the certificate beside it, and names what is damaged
+    ///
+    /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte, or is not what was certified.
+    Verify(VerifyArgs),
+    /// Makes a sealed copy of everything that is whole in a capture; what is lost is named, the capture itself only read
+    Recover(RecoverArgs),
+    /// Writes streams of a capture as files that other software opens
+    ///
+    /// h5: the HDF5 layout of Multi Channel Systems, all streams that it has a place for in one file. Samples and scales stay what
+    /// they were, floating-point ones included; gaps stand in ChannelDataTimeStamps; spikes, events and marks keep their times
+    /// alone. h5-plain: a matrix `data` (channel x sample) and its rate as `Bitrate`. npy, csv: rows as they were recorded.
+    /// Gaps that a format cannot say are listed beside the file, as FILE.gaps.csv: nothing is filled up. A file has its name only
+    /// when it is whole.
+    Export(ExportArgs),
     /// Removes what killed sessions have left in shared memory
     Gc,
     /// Measures latencies of this host and of the engine on it, in the manner of `rtla timerlat hist`
@@ -168,7 +203,7 @@ pub enum BenchWhat {
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Recording to play: MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format). Default: one that is
+    /// Recording to play: a capture, MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format). Default: one that is
     /// generated from a seed
     #[arg(long, value_name = "FILE")]
     pub recording: Option<PathBuf>,
@@ -209,10 +244,46 @@ pub struct RunOptions {
     /// Play as fast as the stages can follow, in logical time: every source gets `pace = "none"`
     #[arg(long)]
     pub unpaced: bool,
+    /// Replay the capture when the run is over and compare all decisions bit by bit; a difference fails the run. The demo
+    /// always does, if it records
+    #[arg(long)]
+    pub prove: bool,
     /// Change a value of the graph, e.g. `stage.detect.params.k=4.5`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// One JSON line per step on stdout instead of a screen, the report last
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Capture, by any of its files
+    pub capture: PathBuf,
+    /// Play so many times faster than it was, in its own rhythm. Default: as fast as it goes
+    #[arg(long, value_name = "N", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// Change a parameter, e.g. `stage.detect.params.k=4.5`, and see from which tick on that changes what; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Folder for replay.json
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Capture, by any of its files
+    pub left: PathBuf,
+    /// The other
+    pub right: PathBuf,
+    /// Pass over sampled_ns, arrived_ns and committed_ns: two runs of the same data
+    #[arg(long)]
+    pub ignore_stamps: bool,
+    /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -279,7 +350,7 @@ pub struct NewGraphArgs {
     /// Where to start from
     #[arg(long, value_name = "ORIGIN", default_value = "demo")]
     pub from: Origin,
-    /// Recording to play: MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format)
+    /// Recording to play: a capture, MCS HDF5, CREPE HDF5, or plain binary (with a sidecar, or --format)
     #[arg(long, value_name = "FILE", required_if_eq("from", "recording"))]
     pub recording: Option<PathBuf>,
     /// What a plain binary file holds, e.g. `f32le,1ch,15000Hz` or `i16le,32ch,30000Hz,0.195uV`
@@ -328,6 +399,24 @@ pub struct SetArgs {
     /// `PARAMETER=VALUE`, the value as JSON or as plain text, e.g. `table_hz=[[0.5,12.0]]`
     #[arg(required = true)]
     pub params: Vec<String>,
+    /// Session; may be left out if only one runs
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SessionGraphArgs {
+    /// Session; may be left out if only one runs
+    pub session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct MarkArgs {
+    /// What is to be remembered, one line of at most 192 bytes
+    pub text: String,
     /// Session; may be left out if only one runs
     #[arg(long)]
     pub session: Option<String>,
@@ -390,6 +479,103 @@ pub struct TapArgs {
     /// Until it is whole it is called FILE.part
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     pub npy: Option<PathBuf>,
+    /// Print nothing, and write comma-separated values, exact; called FILE.part until it is whole
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "npy"])]
+    pub csv: Option<PathBuf>,
+    /// Show what was recorded in so long before now (of a session that is over: before its end), e.g. `60s`, out of its capture,
+    /// and end
+    #[arg(long, value_name = "T", value_parser = duration, conflicts_with = "newest")]
+    pub last: Option<Duration>,
+    /// The capture to look into. Default: the one that the session is being recorded to
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "last",
+        conflicts_with = "session"
+    )]
+    pub capture: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CapturesArgs {
+    /// Folder; those in it are looked into, three deep. Default: this one
+    pub dir: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CommentArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// What is to be said
+    #[arg(required = true)]
+    pub text: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// The copy, which is not there yet. Default: `run.recovered.cap` beside `run.cap`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Capture, by any of its files
+    pub file: PathBuf,
+    /// Format
+    #[arg(long, value_name = "FORMAT")]
+    pub to: ExportFormat,
+    /// Streams, by their names in the graph. Default: with h5 all that it has a place for, otherwise the only one
+    #[arg(long = "stream", value_name = "NAME,...", value_delimiter = ',')]
+    pub streams: Vec<String>,
+    /// File to write, which is not there yet. Default: beside the capture, by its name and the stream's
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Begin here, in seconds of the stream's own count of frames
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End before here, in the same seconds
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub to_time: Option<f64>,
+}
+
+/// What a capture is exported to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// HDF5 in the layout of Multi Channel Systems
+    H5,
+    /// HDF5: a matrix `data` with an attribute `Bitrate`
+    H5Plain,
+    /// NumPy
+    Npy,
+    /// Comma-separated values
+    Csv,
 }
 
 #[derive(Debug, Args)]
@@ -448,6 +634,13 @@ fn microseconds(text: &str) -> Result<Duration, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     in_unit(text, "s")
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(speed),
+        _ => Err("a speed is a number above 0, e.g. `1` for the rhythm it had".into()),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

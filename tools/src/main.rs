@@ -6,6 +6,7 @@ mod command;
 mod known_recordings;
 mod look;
 mod output;
+mod recorded;
 mod screen;
 mod show;
 mod templates;

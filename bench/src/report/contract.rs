@@ -3,6 +3,7 @@
 //! The structs repeat those of the engine's outcome on purpose: what programs read must not change because the
 //! engine's own records do. Keys may be added within `ephapse-report 1`; none changes its meaning or goes.
 
+use super::certificate::ReplayReport;
 use ephapse_engine::outcome::{HopKind, Verdict};
 use ephapse_rtconfig::plan::SeatKind;
 use schemars::JsonSchema;
@@ -37,6 +38,9 @@ pub struct Report {
     /// The capture that was made; null if nothing was to be recorded.
     #[serde(default)]
     pub capture: Option<CaptureReport>,
+    /// What came of replaying the capture; null: it was not replayed.
+    #[serde(default)]
+    pub replay: Option<ReplayReport>,
     /// The `[experiment]` table.
     pub experiment: BTreeMap<String, String>,
     /// Wall-clock start, RFC 3339, UTC.

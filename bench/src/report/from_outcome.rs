@@ -1,8 +1,9 @@
 //! A report from what a run left behind.
 
+use super::ReplayReport;
 use super::contract::*;
 use super::{bins, figures, why};
-use ephapse_engine::outcome::{self, HopKind, Outcome};
+use ephapse_engine::outcome::{self, HopKind, Outcome, Verdict};
 use std::time::{Duration, SystemTime};
 
 impl Report {
@@ -20,6 +21,7 @@ impl Report {
             session: outcome.plan.session.clone(),
             recording,
             capture: outcome.recording.as_ref().map(CaptureReport::from),
+            replay: None,
             experiment: outcome.plan.experiment.clone(),
             started: rfc3339(outcome.started_realtime_ns),
             duration_ns: outcome.duration_ns,
@@ -58,6 +60,17 @@ impl Report {
         };
         report.why = why::why(&report);
         report
+    }
+
+    /// Takes in what came of replaying the capture: decisions that differ fail a run that was sound otherwise.
+    pub fn with_replay(mut self, replay: ReplayReport) -> Self {
+        if replay.identical == Some(false) && self.verdict != Verdict::Failed {
+            self.verdict = Verdict::Failed;
+            self.exit_code = self.verdict.exit_code();
+            self.why = format!("the capture does not replay: {}", replay.says);
+        }
+        self.replay = Some(replay);
+        self
     }
 }
 

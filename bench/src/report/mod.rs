@@ -5,6 +5,7 @@
 //! directory, with the full distributions as HdrHistogram files.
 
 mod bins;
+mod certificate;
 mod contract;
 mod figures;
 mod files;
@@ -16,6 +17,9 @@ mod text;
 pub mod units;
 mod why;
 
+pub use certificate::{
+    Certificate, CertificateError, CertifiedFile, Lost, ReplayReport, Skipped, Stalls,
+};
 pub use contract::*;
 pub use files::write;
 pub use html::html;

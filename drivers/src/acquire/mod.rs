@@ -1,6 +1,7 @@
 //! Sources: recordings played in time, and the synthetic generator.
 
 pub mod binary;
+pub mod capture;
 pub mod crepe_h5;
 mod file;
 pub mod file_source;

@@ -8,7 +8,8 @@ use ephapse_rtconfig::stream_type::{Dtype, Rate};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-const W8: &str = "mcs_h5/2014-02-27T08-30-03W8SpikeCutoutsAndTimestampsAndRawData.h5";
+/// The real recording.
+pub const W8: &str = "mcs_h5/2014-02-27T08-30-03W8SpikeCutoutsAndTimestampsAndRawData.h5";
 
 #[test]
 fn the_w8_recording_is_described_as_its_file_says() {

@@ -39,6 +39,7 @@ pub fn refusal<F: FileFormat>(params: Value) -> String {
 }
 
 /// What came out of a source.
+#[derive(Debug, PartialEq)]
 pub struct Played<T> {
     /// All valid samples, frame after frame.
     pub samples: Vec<T>,

@@ -23,7 +23,7 @@ pub use stage::{
 };
 pub use telemetry::{
     ActivationRecord, CollectorWords, RecorderWords, TELEMETRY_RECORDER_AT, TELEMETRY_SLOTS_AT,
-    TelemetryWords,
+    TelemetryWords, circumstance,
 };
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};

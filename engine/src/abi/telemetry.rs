@@ -20,6 +20,27 @@ pub struct CollectorWords {
     pad0: [u64; 15],
 }
 
+/// Bits of [`ActivationRecord::circumstances`]: what a turn's result depends on and its blocks do not say.
+pub mod circumstance {
+    /// `ctx.off` was true: stimulation had been switched off.
+    pub const OFF: u16 = 1 << 0;
+    /// First turn of a successor without its predecessor's state (RESET).
+    pub const STARTED_OVER: u16 = 1 << 1;
+    /// The pacing block was shown empty, its frames lost, for it had killed the process twice (poison).
+    pub const PASSED_OVER: u16 = 1 << 2;
+    /// Not a turn: the pacing input had ended, and `finish` published what was held.
+    pub const FINISH: u16 = 1 << 3;
+    /// Blocks were dropped for want of room.
+    pub const DROPPED: u16 = 1 << 4;
+    /// Blocks were withheld, for a predecessor had published them before it was killed; their stamps are its own.
+    pub const WITHHELD: u16 = 1 << 5;
+    /// The blocks seen of a `lap` input are not the last ones before its position: some between were overwritten.
+    pub const SCATTERED: u16 = 1 << 6;
+    /// Written by a successor for a turn whose maker was killed before it could record it: only positions are known, and
+    /// the newest tick dealt with.
+    pub const UNRECORDED: u16 = 1 << 7;
+}
+
 /// Second line of page 2 of a telemetry segment: written by the recorder, and once, before anybody attaches, by the launcher.
 #[repr(C, align(128))]
 pub struct RecorderWords {
@@ -74,8 +95,12 @@ pub struct ActivationRecord {
     pub ports: u8,
     /// 1: first record of its activation; 2: the block carried a GAP; 4: blocks were waiting for room.
     pub marks: u8,
+    /// See [`circumstance`] (since 1.1).
+    pub circumstances: u16,
+    /// Blocks seen of each input, four bits each, input 0 lowest (since 1.1). 0 in a turn with inputs: an older program's.
+    pub blocks: u32,
     /// Zero.
-    pub reserved: [u8; 10],
+    pub reserved: [u8; 4],
 }
 
 const _: () = {

@@ -139,6 +139,13 @@ impl Blocks {
     }
 }
 
+impl Blocks {
+    /// Bytes of the capture that lie before where this stands.
+    pub fn passed_bytes(&self) -> u64 {
+        self.0.cursor.passed_bytes()
+    }
+}
+
 impl Iterator for Blocks {
     type Item = Result<Recorded, CaptureError>;
 

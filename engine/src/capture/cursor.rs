@@ -2,13 +2,14 @@
 
 use super::damage::Damage;
 use super::file_set::{following, path_of};
-use super::layout::{BLOCK_ALIGNMENT, FileHeader, RECORDS_AT, RecordHeader, kind};
+use super::layout::{ALIGNMENT, BLOCK_ALIGNMENT, FileHeader, RECORDS_AT, RecordHeader, kind};
 use super::meta::{EndNote, GapNote, MarkNote, Meta, ParamsNote, SealNote, seal_why};
 use super::reader::CaptureError;
 use super::scan::{Scan, Step, read_file_header};
 use crate::abi::{ActivationRecord, EventEntry, SlotHeader};
 use crate::outcome::Tie;
 use crate::shm::read_at;
+use ephapse_rtconfig::stream_type::StreamType;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -64,6 +65,22 @@ pub struct Placed {
     pub header: RecordHeader,
 }
 
+/// A place in a capture between two records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Number of the file, from 1.
+    number: u32,
+    /// Byte in it.
+    at: u64,
+    /// Sequence of the record before.
+    sequence: u64,
+    /// Bytes of the files before.
+    before: u64,
+}
+
+/// So near a place in time is good enough: what is left is read.
+const HALVED_DOWN_TO: u64 = 1 << 16;
+
 /// Walks through a capture. At the end of one that is still being written it may be asked again later.
 pub struct Cursor {
     first: PathBuf,
@@ -74,6 +91,8 @@ pub struct Cursor {
     size: u64,
     /// Where the next record begins, and the sequence of the last.
     place: (u64, u64),
+    /// Bytes of the files before this one.
+    before: u64,
     /// The seal behind which nothing else has come.
     seal: Option<Placed>,
     /// Behind the last record everything was zero: allocated, and not yet written.
@@ -91,6 +110,7 @@ impl Cursor {
             meta,
             path: path.to_owned(),
             place: (RECORDS_AT, header.first_sequence.saturating_sub(1)),
+            before: 0,
             file,
             header,
             size,
@@ -147,6 +167,140 @@ impl Cursor {
                     format!("{} cannot be understood", named(&placed.header)),
                 );
             }
+        }
+    }
+
+    /// Where it stands, to come back to.
+    pub fn place(&self) -> Place {
+        Place {
+            number: self.header.number,
+            at: self.place.0,
+            sequence: self.place.1,
+            before: self.before,
+        }
+    }
+
+    /// Goes to a place where it, or another cursor of this capture, has stood.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn go_to(&mut self, place: &Place) -> Result<(), CaptureError> {
+        if place.number != self.header.number {
+            let path = path_of(&self.first, place.number);
+            let (file, header, size) = open(&path)?;
+            (self.path, self.file, self.header, self.size) = (path, file, header, size);
+        }
+        self.place = (place.at, place.sequence);
+        self.before = place.before;
+        self.seal = None;
+        self.zero_rest = false;
+        self.ready.clear();
+        Ok(())
+    }
+
+    /// Passes over what was recorded before `at_ns`, without reading it: at most a few records of that time come afterwards,
+    /// and all of a later time. It halves the file, so what is damaged on the way is not found.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn pass_until(&mut self, at_ns: u64) -> Result<(), CaptureError> {
+        // The last file that begins before that time.
+        while let Some((_, number)) = self.next_file() {
+            let mut next = self.place();
+            next.before += self.size;
+            (next.number, next.at, next.sequence) = (number, RECORDS_AT, 0);
+            let here = self.place();
+            self.go_to(&next)?;
+            let first = self.record_behind(RECORDS_AT)?;
+            if first.is_none_or(|(_, header)| header.at_ns >= at_ns) {
+                self.go_to(&here)?;
+                break;
+            }
+        }
+        let (mut early, mut late) = (self.place.0, self.size);
+        while late - early > HALVED_DOWN_TO {
+            let middle = (early + (late - early) / 2).next_multiple_of(ALIGNMENT);
+            match self.record_behind(middle)? {
+                Some((at, header)) if header.at_ns < at_ns => {
+                    early = at;
+                    self.place = (at, header.sequence.saturating_sub(1));
+                    if at >= late {
+                        break;
+                    }
+                }
+                _ => late = middle,
+            }
+        }
+        self.zero_rest = false;
+        Ok(())
+    }
+
+    /// The first record of blocks or activations that begins at `from` or behind it in this file: what else there is was
+    /// stamped when it was appended, which in a recovered copy is long after.
+    fn record_behind(&self, from: u64) -> Result<Option<(u64, RecordHeader)>, CaptureError> {
+        let before = self.header.first_sequence.saturating_sub(1);
+        let mut scan = Scan::resume(&self.file, &self.header, self.size, from, before);
+        loop {
+            match scan.next_step().map_err(|e| self.failed(e))? {
+                Some(Step::Record { at, header })
+                    if matches!(header.kind, kind::BLOCKS | kind::ACTIVATIONS) =>
+                {
+                    return Ok(Some((at, header)));
+                }
+                Some(Step::Record { .. } | Step::Waste { last: false, .. }) => {}
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    /// Bytes of the capture that lie before where it stands.
+    pub fn passed_bytes(&self) -> u64 {
+        self.before + self.place.0
+    }
+
+    /// The headers of the blocks in the next record of a stream, and the place of that record. The rows are not read, and
+    /// nothing is compared with its checksum: whoever uses the blocks reads them again.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn next_headers(
+        &mut self,
+        stream: u32,
+    ) -> Result<Option<(Place, Vec<SlotHeader>)>, CaptureError> {
+        let row_bytes = self
+            .meta
+            .stream_type(stream)
+            .map_or(0, StreamType::row_bytes);
+        loop {
+            let Some(placed) = self.next_record()? else {
+                return Ok(None);
+            };
+            if placed.header.kind != kind::BLOCKS || placed.header.source != stream {
+                continue;
+            }
+            let mut headers = Vec::with_capacity(1);
+            let body = placed.at + size_of::<RecordHeader>() as u64;
+            let (mut at, mut bytes) = (0, [0; size_of::<SlotHeader>()]);
+            for _ in 0..placed.header.count {
+                if at + bytes.len() as u64 > placed.header.length {
+                    break;
+                }
+                let read = self.file.read_exact_at(&mut bytes, body + at);
+                read.map_err(|e| self.failed(e))?;
+                let Some(slot) = read_at::<SlotHeader>(&bytes, 0) else {
+                    break;
+                };
+                let end = bytes.len() + slot.valid as usize * row_bytes;
+                at += end.next_multiple_of(BLOCK_ALIGNMENT) as u64;
+                headers.push(slot);
+            }
+            let place = Place {
+                number: placed.file,
+                at: placed.at,
+                sequence: placed.header.sequence.saturating_sub(1),
+                before: self.before,
+            };
+            return Ok(Some((place, headers)));
         }
     }
 
@@ -249,6 +403,7 @@ impl Cursor {
         if sequence > self.place.1 {
             self.note_missing(size.min(self.place.0), self.place.1, header.first_sequence);
         }
+        self.before += self.size;
         (self.path, self.file, self.header, self.size) = (next, file, header, size);
         self.place = (RECORDS_AT, sequence);
         self.seal = None;

@@ -11,9 +11,11 @@ mod append;
 mod blocks;
 mod cursor;
 mod damage;
+mod digest;
 pub mod disk;
 mod file_set;
 pub mod layout;
+mod live;
 mod lock;
 mod meta;
 mod name;
@@ -21,6 +23,7 @@ mod pump;
 mod reader;
 pub mod recover;
 mod resume;
+mod salvage;
 mod scan;
 pub mod spool;
 mod summary;
@@ -29,9 +32,11 @@ mod writer;
 
 pub use append::{AppendError, AppendOptions, Appender, Entry};
 pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
-pub use cursor::{Cursor, Item, Placed};
+pub use cursor::{Cursor, Item, Place, Placed};
 pub use damage::Damage;
+pub use digest::{sha256, sha256_of};
 pub use file_set::path_of as path_of_file;
+pub use live::of_session;
 pub use lock::CaptureLock;
 pub use meta::{
     EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
@@ -39,6 +44,7 @@ pub use meta::{
 pub use name::free_path;
 pub use pump::Pump;
 pub use reader::{Capture, CaptureError};
+pub use salvage::{SalvageError, Salvaged, salvage};
 pub use summary::{StreamSummary, Summary};
 pub use verify::Verification;
 pub use writer::{RecordError, Step, Writer};

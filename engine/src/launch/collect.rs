@@ -3,7 +3,7 @@
 //! It is public so that the instrument can be proved: `ephapse bench prove` feeds it records whose histograms are known.
 
 use super::prepare::origin_of;
-use crate::abi::ActivationRecord;
+use crate::abi::{ActivationRecord, circumstance};
 use crate::outcome::{Hop, HopKind, Interval};
 use crate::runner::telemetry::TelemetryReader;
 use ephapse_rtconfig::describe::Role;
@@ -282,6 +282,10 @@ impl Collector {
 
     fn account(&mut self, index: usize, record: &ActivationRecord) {
         let (paced, period_ns) = (self.paced, self.period_ns);
+        if record.circumstances & (circumstance::FINISH | circumstance::UNRECORDED) != 0 {
+            // Nothing was measured.
+            return;
+        }
         let source = &mut self.sources[index];
         let woke_ns = record.woke_ns;
         let first = record.marks & 1 != 0;

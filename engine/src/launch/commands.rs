@@ -5,7 +5,7 @@ use super::listener::Asked;
 use super::recording::Recording;
 use super::run::{Run, state_name};
 use crate::abi::stage_state;
-use crate::control::{Answer, Command};
+use crate::control::{self, Answer, Command, LONGEST_MARK};
 use crate::os;
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::Program;
@@ -96,6 +96,18 @@ impl Run {
                 let _ = reply.send(Answer::done(&id, self.status(*stop)));
                 return;
             }
+            Command::Graph {} => {
+                let graph = &self.processes.plan.resolved_toml;
+                let _ = reply.send(Answer::done(&id, json!({ "graph": graph })));
+                return;
+            }
+            Command::Mark { text } => match mark(&text) {
+                Ok(text) => {
+                    self.say(control::MARK, text);
+                    Answer::done(&id, json!({ "tick": self.processes.tick(), "text": text }))
+                }
+                Err(why) => Answer::refused(&id, why),
+            },
             Command::Stop { now } => {
                 let level = if now { 2 } else { 1 };
                 self.ended_by.get_or_insert("stopped by command".into());
@@ -355,6 +367,23 @@ impl Run {
             "stages": stages,
             "recording": self.processes.recording.as_ref().map(Recording::status),
         })
+    }
+}
+
+/// A remark as it is recorded.
+fn mark(text: &str) -> Result<&str, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        Err("a mark needs a text".to_owned())
+    } else if text.len() > LONGEST_MARK {
+        let bytes = text.len();
+        Err(format!(
+            "a mark of {bytes} bytes is too long: at most {LONGEST_MARK} are kept"
+        ))
+    } else if text.chars().any(char::is_control) {
+        Err("a mark is one line of text".to_owned())
+    } else {
+        Ok(text)
     }
 }
 

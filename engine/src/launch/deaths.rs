@@ -8,6 +8,7 @@ use super::supervise::Death;
 use crate::abi::stage_state;
 use crate::outcome::Fault;
 use crate::sync::Ordering;
+use crate::trap::{Point, trap};
 use ephapse_rtconfig::plan::OnDeath;
 use std::os::unix::process::ExitStatusExt;
 
@@ -27,6 +28,7 @@ impl Run {
         if process.words().state.load(Ordering::Acquire) == stage_state::DONE {
             return;
         }
+        trap(Point::Death);
         let said = self.processes.list[index].reason();
         let what = if said.is_empty() {
             format!("died ({status})")

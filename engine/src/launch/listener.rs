@@ -3,6 +3,7 @@
 use super::LaunchError;
 use super::supervise::Happened;
 use crate::control::{Answer, LONGEST_LINE, Request, socket_path};
+use crate::trap::{Point, trap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -48,11 +49,13 @@ impl Listener {
         let unheard = path.with_extension("control.new");
         let _ = std::fs::remove_file(&unheard);
         let listener = UnixListener::bind(&unheard).map_err(refused)?;
+        trap(Point::Unheard);
         // The folder is this user's alone already.
         std::fs::set_permissions(&unheard, std::fs::Permissions::from_mode(0o600))
             .and_then(|()| listener.set_nonblocking(true))
             .and_then(|()| std::fs::rename(&unheard, &path))
             .map_err(refused)?;
+        trap(Point::Listening);
         let over = Arc::new(AtomicBool::new(false));
         let flag = over.clone();
         let thread = std::thread::spawn(move || {

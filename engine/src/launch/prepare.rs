@@ -10,12 +10,13 @@ use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
 use crate::ring::{RingSpec, SeatSpec};
 use crate::runner::file::{
-    Duty, EdgeDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
+    Duty, EdgeDuty, ReplayDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
 };
 use crate::runner::memory::{self, StageMemory};
 use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
+use crate::trap::{Point, trap};
 use ephapse_rtconfig::describe::{Described, Program, Role};
 use ephapse_rtconfig::plan::{Full, Pace, Plan, RECORDER, StagePlan, WaitKind};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -128,7 +129,8 @@ impl Processes {
         collector: &mut Collector,
     ) -> Result<Self, LaunchError> {
         let name = |part: &str| segment_name(&plan.session, part);
-        let lock = SessionLock::take(&plan.session)?;
+        let mut lock = SessionLock::take(&plan.session)?;
+        lock.write(&record(plan, &[]))?;
         let header = SegmentHeader {
             session_id: random_id(),
             machine_id: machine_id(),
@@ -252,30 +254,12 @@ impl Processes {
                 None,
             )?;
         }
-        self.write_record()
+        Ok(())
     }
 
     /// Writes into the session file who belongs to the session now.
     pub(super) fn write_record(&mut self) -> Result<(), LaunchError> {
-        let mut processes = vec![ProcessRecord::of("launcher", std::process::id())];
-        processes.extend(
-            self.list
-                .iter()
-                .map(|p| ProcessRecord::of(&p.name, p.child.id())),
-        );
-        let spares = self
-            .list
-            .iter()
-            .filter_map(|p| Some((p, p.spare.as_ref()?)));
-        processes
-            .extend(spares.map(|(p, s)| ProcessRecord::of(&format!("{}.spare", p.name), s.pid())));
-        let record = SessionRecord {
-            session: self.plan.session.clone(),
-            processes,
-            streams: self.plan.streams.iter().map(|s| s.name.clone()).collect(),
-            graph: self.plan.graph_path.clone(),
-        };
-        self.lock.write(&record)
+        self.lock.write(&record(&self.plan, &self.list))
     }
 
     #[allow(
@@ -340,6 +324,7 @@ impl Processes {
             errors,
         };
         let child = started_from.spawn(who, &[self.lifeline_read.as_raw_fd()])?;
+        trap(Point::Spawned);
         self.list.push(Process {
             name: who.to_owned(),
             part,
@@ -351,7 +336,8 @@ impl Processes {
             segment: own,
             records,
         });
-        Ok(())
+        // At once: should this process die now, nobody takes the name as long as that one lives.
+        self.write_record()
     }
 
     /// The launcher's words of the session.
@@ -412,6 +398,23 @@ impl Processes {
         let others = self.list.iter_mut();
         let others = others.filter(|process| process.part != Part::Recorder);
         others.for_each(Process::kill);
+    }
+}
+
+/// Who belongs to a session: its launcher, and who has been started so far.
+fn record(plan: &Plan, list: &[Process]) -> SessionRecord {
+    let mut processes = vec![ProcessRecord::of("launcher", std::process::id())];
+    processes.extend(
+        list.iter()
+            .map(|p| ProcessRecord::of(&p.name, p.child.id())),
+    );
+    let spares = list.iter().filter_map(|p| Some((p, p.spare.as_ref()?)));
+    processes.extend(spares.map(|(p, s)| ProcessRecord::of(&format!("{}.spare", p.name), s.pid())));
+    SessionRecord {
+        session: plan.session.clone(),
+        processes,
+        streams: plan.streams.iter().map(|s| s.name.clone()).collect(),
+        graph: plan.graph_path.clone(),
     }
 }
 
@@ -487,6 +490,7 @@ impl StartedFrom {
         let text =
             serde_json::to_vec(&self.file).map_err(|e| refused(&self.path, e.to_string()))?;
         std::fs::write(&self.path, text).map_err(|e| refused(&self.path, e.to_string()))?;
+        trap(Point::StageFile);
         // A stage that runs in a folder of its own must find it too.
         let path =
             std::path::absolute(&self.path).map_err(|e| refused(&self.path, e.to_string()))?;
@@ -577,6 +581,12 @@ fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
         inputs: stage.inputs.iter().map(|i| edge(i.stream)).collect(),
         outputs: stage.outputs.iter().map(|o| edge(o.stream)).collect(),
         origin: origin_of(plan, stage).unwrap_or(0) as u32,
+        replay: plan.replay.as_ref().and_then(|replay| {
+            Some(ReplayDuty {
+                source: replay.source.clone(),
+                part: replay.parts.get(index)?.clone(),
+            })
+        }),
     }
 }
 

@@ -7,6 +7,7 @@ use super::session_file::ProcessRecord;
 use crate::abi::{StageOrders, stage_state};
 use crate::os::PidFd;
 use crate::sync::Ordering;
+use crate::trap::{Point, trap};
 use std::os::fd::AsRawFd;
 
 /// A process that dies of itself and has died so often without finishing one activation in between is given up.
@@ -71,6 +72,7 @@ impl Processes {
         poison: Option<u64>,
     ) -> Result<PidFd, LaunchError> {
         self.free_roles(index);
+        trap(Point::Freed);
         let process = &mut self.list[index];
         let words = process.words();
         words
@@ -87,6 +89,7 @@ impl Processes {
         if let Some(position) = poison {
             orders.poison.store(position + 1, Ordering::Relaxed);
         }
+        trap(Point::Generation);
         let stand_in = process.spare.take().and_then(|spare| spare.go(generation));
         process.child = match stand_in {
             Some(child) => child,
@@ -95,6 +98,7 @@ impl Processes {
                 process.started_from.spawn(&process.name, &[lifeline])?
             }
         };
+        trap(Point::Restarted);
         process.exited = None;
         let fd = PidFd::open(process.child.id()).map_err(|source| LaunchError::Spawn {
             who: process.name.clone(),

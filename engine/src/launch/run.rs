@@ -14,6 +14,7 @@ use crate::abi::{OPEN, session_state, stage_state};
 use crate::os::{self, PidFd};
 use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
 use crate::sync::Ordering;
+use crate::trap::{Point, arm_as_told, trap};
 use ephapse_rtconfig::plan::{Plan, Policy};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -57,6 +58,7 @@ pub struct Live {
 /// # Errors
 /// Whatever kept the session from starting. Once it runs, what goes wrong is a fault of the [`Outcome`].
 pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchError> {
+    arm_as_told();
     let mut collector = Collector::new(plan.timer.is_some(), plan.tick_ns);
     // Held for the whole run.
     let _latency = plan
@@ -71,6 +73,7 @@ pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchE
         processes.give_up();
         return Err(error);
     }
+    trap(Point::Ready);
     Ok(Run::new(processes, collector)?.go(options))
 }
 
@@ -86,6 +89,7 @@ fn wait_until_ready(processes: &mut Processes, options: &Options<'_>) -> Result<
         .state
         .store(session_state::PREPARING, Ordering::Release);
     processes.events.say(0, "session", "preparing");
+    trap(Point::Preparing);
     loop {
         let mut waiting = None;
         for process in &mut processes.list {
@@ -254,10 +258,12 @@ impl Run {
         self.start_ns = os::monotonic_ns() + START_AHEAD.as_nanos() as u64;
         self.started_realtime_ns = os::realtime_ns() + START_AHEAD.as_nanos() as u64;
         self.collector.start(self.start_ns);
+        trap(Point::Start);
         self.processes
             .session_words()
             .start_ns
             .store(self.start_ns, Ordering::Release); // [S]
+        trap(Point::Started);
         self.set_state(session_state::RUNNING);
         let mut stop = 0;
         while !account::sources_ended(&self.processes) && self.ended_by.is_none() {
@@ -271,8 +277,10 @@ impl Run {
             }
         });
         self.order_stop(&mut stop, 1);
+        trap(Point::Stop);
         self.processes.end_spares();
         self.set_state(session_state::DRAINING);
+        trap(Point::Draining);
         let within = if self.processes.plan.timer.is_some() {
             DRAIN_WITHIN
         } else {
@@ -290,7 +298,9 @@ impl Run {
             self.beat(options, &mut stop);
         }
         let stop_tick = self.set_stop_tick();
+        trap(Point::StopTick);
         self.wait_for_exits(options, &mut stop);
+        trap(Point::Exited);
         let recorded = self.finish_recording(options, &mut stop);
         let end_ns = os::monotonic_ns();
         self.close(options, stop_tick, end_ns, recorded)
@@ -298,6 +308,7 @@ impl Run {
 
     /// One turn of the launcher: deaths, wishes, records, screen.
     pub(super) fn beat(&mut self, options: &mut Options<'_>, stop: &mut u64) {
+        trap(Point::Turn);
         match self.supervisor.next(RHYTHM) {
             Some(Happened::Death(death)) => self.note_death(death, stop),
             Some(Happened::Asked(asked)) => self.heed(asked, options, stop),
@@ -494,6 +505,7 @@ impl Run {
             session_state::FAILED
         };
         self.set_state(state);
+        trap(Point::Closed);
         let processes = &self.processes;
         let ticks = if processes.plan.timer.is_some() {
             account::ticks(processes, start_tick, stop_tick, &self.died)

@@ -5,6 +5,7 @@ use super::place::{make_private_dir, runtime_dir, segment_name};
 use crate::capture::recover::{Recovered, recover};
 use crate::os;
 use crate::shm::SHM_DIR;
+use crate::trap::{Point, trap};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -62,6 +63,8 @@ fn start_time(pid: u32) -> Option<u64> {
         .flatten()
 }
 
+/// Extension of a session file that is being written.
+const NEXT: &str = "session.new";
 /// Whoever looks at sessions holds each file's lock for less than this.
 const LOOK: Duration = Duration::from_millis(5);
 /// So often a name is tried that only somebody looking may hold.
@@ -96,6 +99,7 @@ impl SessionLock {
             why: e.to_string(),
         };
         let file = open(&path).map_err(refused)?;
+        trap(Point::SessionFile);
         let mut locked = os::try_lock(&file);
         for _ in 0..LOOKS {
             let launcher_lives = || {
@@ -132,6 +136,7 @@ impl SessionLock {
                 pid: alive.pid,
             });
         }
+        trap(Point::Locked);
         let folder = dir.join(session);
         make_private_dir(&folder)?;
         Ok(SessionLock { file, path, folder })
@@ -142,21 +147,33 @@ impl SessionLock {
         &self.folder
     }
 
-    /// Writes who belongs to the session.
+    /// Writes who belongs to the session: all at once, so that whoever looks, also after this process was killed here,
+    /// finds the old record or the new one.
     ///
     /// # Errors
     /// What the system said.
     pub fn write(&mut self, record: &SessionRecord) -> Result<(), LaunchError> {
-        let text = serde_json::to_vec(record).unwrap_or_default();
-        let done = self
-            .file
-            .rewind()
-            .and_then(|()| self.file.set_len(0))
-            .and_then(|()| self.file.write_all(&text));
-        done.map_err(|e| LaunchError::File {
+        let next = self.path.with_extension(NEXT);
+        let written = || {
+            // Of one that could not be written to its end.
+            let _ = std::fs::remove_file(&next);
+            let mut file = open(&next)?;
+            // Nobody else looks for this name: it is locked before it can be found.
+            if !os::try_lock(&file) {
+                return Err(std::io::Error::other("the new file is locked already"));
+            }
+            let text = serde_json::to_vec(record)?;
+            file.write_all(&text)?;
+            trap(Point::Record);
+            std::fs::rename(&next, &self.path)?;
+            Ok(file)
+        };
+        self.file = written().map_err(|e| LaunchError::File {
             path: self.path.clone(),
             why: e.to_string(),
-        })
+        })?;
+        trap(Point::Recorded);
+        Ok(())
     }
 }
 
@@ -164,6 +181,8 @@ impl Drop for SessionLock {
     fn drop(&mut self) {
         // Nothing can be done about a failure here, and the next start removes what is left.
         let _ = std::fs::remove_dir_all(&self.folder);
+        trap(Point::Folder);
+        let _ = std::fs::remove_file(self.path.with_extension(NEXT));
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -186,6 +205,18 @@ fn open(path: &Path) -> std::io::Result<File> {
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
+}
+
+/// Opens a session file and tries its lock. `None`: it is gone.
+fn look(path: &Path) -> Option<(File, bool)> {
+    loop {
+        let file = OpenOptions::new().read(true).write(true).open(path).ok()?;
+        let locked = os::try_lock(&file);
+        // Its launcher may have put a newer one in its place meanwhile, and let go of this one.
+        if !locked || is_still_at(&file, path) {
+            return Some((file, locked));
+        }
+    }
 }
 
 fn read(mut file: &File) -> SessionRecord {
@@ -212,13 +243,15 @@ pub struct Found {
 pub fn sessions() -> Result<Vec<Found>, LaunchError> {
     let mut found = Vec::new();
     for (path, name) in session_files()? {
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
+        let Some((file, locked)) = look(&path) else {
             continue;
         };
-        let running = !os::try_lock(&file);
         let mut record = read(&file);
         record.session = name;
-        found.push(Found { record, running });
+        found.push(Found {
+            record,
+            running: !locked,
+        });
     }
     found.sort_by(|a, b| a.record.session.cmp(&b.record.session));
     Ok(found)
@@ -274,10 +307,10 @@ impl Collected {
 pub fn collect_garbage() -> Result<Vec<Collected>, LaunchError> {
     let mut collected = Vec::new();
     for (path, session) in session_files()? {
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
+        let Some((file, locked)) = look(&path) else {
             continue;
         };
-        if !os::try_lock(&file) || read(&file).processes.iter().any(ProcessRecord::is_alive) {
+        if !locked || read(&file).processes.iter().any(ProcessRecord::is_alive) {
             continue;
         }
         let folder = path.with_extension("");
@@ -295,8 +328,8 @@ pub fn collect_garbage() -> Result<Vec<Collected>, LaunchError> {
         }
         let segments = remove_segments(&session);
         let _ = std::fs::remove_dir_all(folder);
-        for socket in ["control", "control.new"] {
-            let _ = std::fs::remove_file(path.with_extension(socket));
+        for beside in ["control", "control.new", NEXT] {
+            let _ = std::fs::remove_file(path.with_extension(beside));
         }
         let _ = std::fs::remove_file(&path);
         collected.push(Collected {

@@ -6,6 +6,7 @@ use crate::abi::stage_state;
 use crate::os;
 use crate::runner::file::StageFile;
 use crate::sync::Ordering;
+use crate::trap::{Point, trap};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, RawFd};
@@ -36,6 +37,7 @@ impl Spare {
             errors: from.errors.clone(),
         };
         let child = from.spawn(&name, &[lifeline, parked.as_raw_fd()])?;
+        trap(Point::Parked);
         Ok(Spare {
             child: Some(child),
             go: File::from(go),

@@ -4,11 +4,11 @@
 use super::expect_type;
 use super::geometry::{self, SlotLayout};
 use super::producer::claim_role;
-use super::trap::{Point, trap};
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
 use crate::shm::{Access, Mapping, Segment, ShmError, Words, copy_relaxed};
 use crate::sync::{Ordering, store_load_fence};
+use crate::trap::{Point, trap};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 use zerocopy::IntoBytes;

@@ -12,7 +12,6 @@ mod geometry;
 mod hold;
 mod lap;
 mod producer;
-pub mod trap;
 mod type_block;
 mod view;
 

@@ -2,12 +2,12 @@
 #![allow(unsafe_code, reason = "hands out slots of mapped memory")]
 
 use super::geometry::{self, SlotLayout};
-use super::trap::{Point, trap};
 use super::{expect_type, room_behind};
 use crate::abi::{self, BellWords, ProducerWords, SeatWords, SlotHeader};
 use crate::os;
 use crate::shm::{Access, Mapping, Segment, ShmError, Words};
 use crate::sync::{AtomicU64, Ordering, fence, store_load_fence};
+use crate::trap::{Point, trap};
 use ephapse_rtconfig::plan::Full;
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;

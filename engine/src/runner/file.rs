@@ -1,7 +1,7 @@
 //! What a process finds in the JSON file named by `EPHAPSE_STAGE`.
 
 use super::ProcessError;
-use ephapse_rtconfig::plan::{SeatKind, StagePlan};
+use ephapse_rtconfig::plan::{ReplayPart, ReplaySource, SeatKind, StagePlan};
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -158,6 +158,18 @@ pub struct StageDuty {
     pub outputs: Vec<EdgeDuty>,
     /// Index of its pacing source in the graph's stream table.
     pub origin: u32,
+    /// Its part in a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayDuty>,
+}
+
+/// A stage's part in a replay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplayDuty {
+    /// What is played back, and how.
+    pub source: ReplaySource,
+    /// What the stage does about it.
+    pub part: ReplayPart,
 }
 
 /// One ring as the stage attaches to it.

@@ -2,6 +2,7 @@
 
 use super::file::EdgeDuty;
 use super::memory::{get, put};
+use super::script::Seen;
 use crate::abi::{InputAccount, SlotHeader, flag};
 use crate::adapt::{Chain, Kept, breaks};
 use crate::ring::{HoldSeat, LapSeat, Peeked};
@@ -229,6 +230,52 @@ impl InputPort {
         Choice::Ready
     }
 
+    /// In a replay: chooses the blocks that the turn saw when it was recorded, and passes over what is before them. `NotYet`
+    /// while they may still come.
+    ///
+    /// # Errors
+    /// Position at which the stream ends, before they have come.
+    pub fn choose_told(&mut self, seen: Seen) -> Result<Choice, u64> {
+        self.chosen = 0;
+        let Seat::Hold(seat) = &mut self.seat else {
+            return Ok(Choice::NotYet);
+        };
+        seat.refresh();
+        let behind = seen
+            .first
+            .saturating_sub(seat.position())
+            .min(seat.available());
+        self.pass_over(behind);
+        let Seat::Hold(seat) = &mut self.seat else {
+            return Ok(Choice::NotYet);
+        };
+        if behind > 0 {
+            // Its producer may be what this turn waits for.
+            seat.ring_producer();
+        }
+        if seat.position() == seen.first && seat.available() >= seen.count {
+            self.chosen = seen.count as usize;
+            return Ok(Choice::Ready);
+        }
+        match seat.end() {
+            Some((end, _)) if end < seen.first + seen.count => Err(end),
+            _ => Ok(Choice::NotYet),
+        }
+    }
+
+    /// In a replay: whether the block chosen next is shown empty, as it was when it was recorded.
+    pub fn pass_over_told(&mut self, first: u64, passed_over: bool) {
+        self.poison = if passed_over { first + 1 } else { 0 };
+    }
+
+    /// Blocks that are there and not yet released.
+    pub fn available(&mut self) -> u64 {
+        match &mut self.seat {
+            Seat::Hold(seat) => seat.available(),
+            Seat::Lap { seat, .. } => seat.available(),
+        }
+    }
+
     /// Chooses the block that is merged with the pacing one: the one of the same frames. `NotYet` while it may still come.
     pub fn choose_partner(&mut self, head: &SlotHeader) -> Choice {
         let Seat::Hold(seat) = &mut self.seat else {
@@ -421,6 +468,23 @@ impl InputPort {
             }
             self.lost_frames += header.lost;
         }
+    }
+
+    /// True if what was chosen of a `lap` seat are not the last blocks before its position.
+    pub fn is_scattered(&self) -> bool {
+        let Seat::Lap { seat, buffers } = &self.seat else {
+            return false;
+        };
+        let behind = (0_u64..).zip(&buffers[..self.chosen]);
+        let first = seat.position().wrapping_sub(self.chosen as u64);
+        behind
+            .into_iter()
+            .any(|(n, (header, _))| header.position != first + n)
+    }
+
+    /// True if that block, as it was shown, is the one that is passed over.
+    pub fn passes_over(&self, shown: &SlotHeader) -> bool {
+        shown.position + 1 == self.poison
     }
 
     /// Applies the adapters of a further input to its chosen blocks. (`check` allows there only those that keep nothing.)

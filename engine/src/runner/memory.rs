@@ -393,7 +393,7 @@ pub(super) fn put(word: &AtomicU64, value: u64) {
 }
 
 /// Loads one plain counter.
-pub(super) fn get(word: &AtomicU64) -> u64 {
+pub(crate) fn get(word: &AtomicU64) -> u64 {
     word.load(Ordering::Relaxed)
 }
 

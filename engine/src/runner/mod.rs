@@ -4,9 +4,13 @@
 //! file ──> process ──> placement            once, before ready
 //!             │
 //!             └──> pace ──> turn ──> input / output / memory / telemetry     every activation
+//!
+//! script ──> scripted ──> turn          a stage that takes the turns of a capture
+//! playback, comparison                  what surrounds it: recorded blocks come, made ones are compared
 //! ```
 
 mod attendant;
+mod comparison;
 pub mod file;
 mod input;
 pub mod memory;
@@ -14,7 +18,10 @@ mod output;
 mod pace;
 mod parked;
 mod placement;
+mod playback;
 mod process;
+mod script;
+mod scripted;
 pub mod telemetry;
 mod turn;
 

@@ -2,7 +2,8 @@
 
 use super::file::EdgeDuty;
 use super::memory::{get, put};
-use crate::abi::{OutputAccount, SlotHeader, flag};
+use super::script::Given;
+use crate::abi::{OutputAccount, SlotHeader, circumstance, flag};
 use crate::ring::Producer;
 use crate::shm::{Segment, ShmError};
 use ephapse_rtconfig::plan::Full;
@@ -47,6 +48,22 @@ enum Place {
     Withheld,
 }
 
+impl Given {
+    /// Where a block that was kept goes: in a replay, dropped is what was dropped when it was recorded.
+    fn place(&mut self, place: Place, first_frame: u64) -> Place {
+        match &mut self.kept {
+            Some(kept) if place == Place::Slot => match kept.first() {
+                Some(next) if *next == first_frame => {
+                    kept.remove(0);
+                    place
+                }
+                _ => Place::Dropped,
+            },
+            _ => place,
+        }
+    }
+}
+
 /// One output.
 pub(crate) struct OutputPort {
     producer: Producer,
@@ -64,6 +81,10 @@ pub(crate) struct OutputPort {
     /// Frames a source may still give in this call.
     limit: Option<u32>,
     withhold: u64,
+    /// What the record of this turn has to say: blocks dropped, blocks withheld.
+    pub circumstances: u16,
+    /// In a replay: what is on record of this turn.
+    told: Given,
     /// A block was dropped although the stream's policy calls that a fault.
     pub faulted: bool,
     offered: u64,
@@ -93,6 +114,8 @@ impl OutputPort {
             clock: None,
             limit: None,
             withhold: 0,
+            circumstances: 0,
+            told: Given::default(),
             faulted: false,
             offered: 0,
             dropped: 0,
@@ -142,6 +165,21 @@ impl OutputPort {
     /// True if `parts` blocks fit, or the stream's policy does not wait for room.
     pub fn has_credit(&mut self, parts: u64) -> bool {
         self.producer.full() != Full::Wait || self.producer.room(parts) >= parts
+    }
+
+    /// In a replay: what the turn that follows gave when it was recorded.
+    pub fn tell(&mut self, given: Given) {
+        self.told = given;
+    }
+
+    /// Free slots, looked at again if `wanted` are not known to be.
+    pub fn slots_free(&mut self, wanted: u64) -> u64 {
+        self.producer.room(wanted)
+    }
+
+    /// Slots of the ring.
+    pub fn slots(&self) -> u64 {
+        self.producer.slots()
     }
 
     /// Sleeps on the room bell.
@@ -220,20 +258,27 @@ impl OutputPort {
             header.flags |= flag::GAP;
         }
         let next_frame = header.first_frame + valid;
+        let first_frame = header.first_frame;
+        let place = self.told.place(place, first_frame);
         self.limit = self.limit.map(|limit| limit.saturating_sub(valid as u32));
         self.offered += 1;
         self.next_frame = next_frame;
         if place == Place::Dropped {
+            self.circumstances |= circumstance::DROPPED;
             self.dropped += 1;
             self.owed += own_lost + valid;
-            self.faulted |= self.producer.full() != Full::DropNewest;
+            let replayed = self.told.kept.is_some();
+            self.faulted |= self.producer.full() != Full::DropNewest && !replayed;
             return;
         }
         self.valid += valid;
         self.lost += own_lost + owed;
         self.owed = 0;
         match place {
-            Place::Withheld => self.withhold -= 1,
+            Place::Withheld => {
+                self.circumstances |= circumstance::WITHHELD;
+                self.withhold -= 1;
+            }
             _ => self.pending += 1,
         }
     }
@@ -244,7 +289,11 @@ impl OutputPort {
     }
 
     /// Finishes the headers of the blocks kept.
-    pub fn seal(&mut self, cause: u64, epoch: u32, committed_ns: u64) {
+    pub fn seal(&mut self, cause: u64, mut epoch: u32, mut committed_ns: u64) {
+        let told = self.told.stamped_as;
+        if let Some(recorded) = told {
+            (epoch, committed_ns) = (recorded.epoch, recorded.committed_ns);
+        }
         let parts = self.pending;
         let base = self.producer.published();
         let clock = self.clock;
@@ -256,6 +305,9 @@ impl OutputPort {
             header.part = part as u16;
             header.parts = parts as u16;
             header.committed_ns = committed_ns;
+            if let Some(recorded) = told {
+                header.tick = recorded.tick;
+            }
             if let Some(clock) = clock {
                 let behind = header.first_frame + u64::from(header.valid);
                 header.origin_first = header.first_frame;

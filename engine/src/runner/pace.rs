@@ -12,7 +12,9 @@ use ephapse_rtconfig::plan::{Overrun, StagePlan, WaitKind};
 use std::time::Duration;
 
 /// All waits are bounded by this and then look at the stop word and the lifeline.
-const BOUND: Duration = Duration::from_millis(100);
+pub(super) const BOUND: Duration = Duration::from_millis(100);
+/// So long, at most, a helper outlives its launcher: what its stage has given before it saw the launcher gone is written down.
+const DRAIN_ORPHANED: Duration = Duration::from_secs(1);
 /// How long a source waits for its helper before it looks again.
 const HELPER_BOUND: Duration = Duration::from_millis(10);
 /// A spinning stage looks at its rings this often, and at nothing else, before it looks at clock, stop word and lifeline.
@@ -31,7 +33,8 @@ pub(super) struct Loop<'a, P: Prepared> {
     lifeline_checked_ns: u64,
     /// The clock when this process last looked around: after its newest activation, or when it waited in vain.
     looked_ns: u64,
-    orphaned: bool,
+    /// When the launcher was seen gone.
+    orphaned_ns: Option<u64>,
     spurious: u64,
     usage: [u8; 4],
     cpu: u16,
@@ -60,7 +63,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
             allocations_at_start: 0,
             lifeline_checked_ns: 0,
             looked_ns: 0,
-            orphaned: false,
+            orphaned_ns: None,
             spurious: 0,
             usage: [0; 4],
             cpu: 0,
@@ -86,12 +89,19 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
-    fn stopping(&self) -> u64 {
-        if self.orphaned {
-            2
-        } else {
-            self.session.words.stop.load(Ordering::Acquire)
+    pub(super) fn stopping(&self) -> u64 {
+        match self.orphaned_ns {
+            Some(_) => 2,
+            None => self.session.words.stop.load(Ordering::Acquire),
         }
+    }
+
+    /// A helper's input ends when its stage has left.
+    fn may_still_drain(&self) -> bool {
+        self.plan.helper_of.is_some()
+            && self.orphaned_ns.is_some_and(|at_ns| {
+                self.looked_ns.saturating_sub(at_ns) < DRAIN_ORPHANED.as_nanos() as u64
+            })
     }
 
     /// Once per activation, after the bells: everything that enters the kernel.
@@ -133,12 +143,19 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// Clock and heartbeat, and the lifeline (a system call) once in [`BOUND`]. Never between a wake and its activation.
     fn look_around(&mut self) {
         self.turns.tune();
+        self.look_at_clock();
+    }
+
+    /// The same without new parameters.
+    pub(super) fn look_at_clock(&mut self) {
         self.looked_ns = os::monotonic_ns();
         let words = &self.turns.memory.words;
         words.heartbeat_ns.store(self.looked_ns, Ordering::Relaxed);
         if self.looked_ns.saturating_sub(self.lifeline_checked_ns) >= BOUND.as_nanos() as u64 {
             self.lifeline_checked_ns = self.looked_ns;
-            self.orphaned |= os::lifeline_cut(self.lifeline_fd);
+            if self.orphaned_ns.is_none() && os::lifeline_cut(self.lifeline_fd) {
+                self.orphaned_ns = Some(self.looked_ns);
+            }
         }
     }
 
@@ -163,7 +180,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
-    fn end(&mut self, reason: u64) {
+    pub(super) fn end(&mut self, reason: u64) {
         if !self.ended {
             self.turns
                 .memory
@@ -191,6 +208,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     /// The pacing input has ended: publish what is held, end the outputs, pass over the rest. True when all is over.
     fn wind_up(&mut self, moment: &Moment) -> bool {
         if !self.ended {
+            self.wait_for_collector();
             if !self.turns.finish(moment) {
                 return false;
             }
@@ -355,7 +373,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
 
     /// Data-paced: one activation per block, until the pacing stream ends.
     pub fn run_data(&mut self) {
-        while self.stopping() != 2 {
+        while self.stopping() != 2 || self.may_still_drain() {
             let readiness = match self.turns.ready() {
                 Readiness::NoBlock(input) => self.wait_for_block(input),
                 now => now,
@@ -422,7 +440,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
     }
 
     /// An unpaced run is faster than the collector's rhythm: it waits for room in its telemetry ring.
-    fn wait_for_collector(&mut self) {
+    pub(super) fn wait_for_collector(&mut self) {
         while !self.paced && !self.turns.collector_has_room() && self.stopping() != 2 {
             std::thread::sleep(Duration::from_millis(1));
             self.look_around();

@@ -1,5 +1,6 @@
 //! A process of a session from its first instruction to its last.
 
+use super::comparison;
 use super::file::{Duty, RecorderDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty};
 use super::input::InputPort;
 use super::memory::{SessionView, StageMemory};
@@ -7,15 +8,18 @@ use super::output::OutputPort;
 use super::pace::Loop;
 use super::parked;
 use super::placement::{Wanted, place};
+use super::playback;
+use super::script::ScriptError;
 use super::telemetry::TelemetryWriter;
 use super::turn::Turns;
 use crate::abi::{StageWords, segment, stage_state};
+use crate::capture::CaptureError;
 use crate::os;
-use crate::shm::{Access, Segment, ShmError};
+use crate::shm::{Access, Segment, ShmError, Words};
 use crate::stage::{Prepared, Runnable, Stage};
 use crate::sync::Ordering;
 use crate::timer::Timer;
-use ephapse_rtconfig::plan::{Pace, Policy, RECORDER, StagePlan, WaitKind};
+use ephapse_rtconfig::plan::{Pace, Policy, RECORDER, ReplayPart, StagePlan, WaitKind};
 use ephapse_rtconfig::stream_type::StreamType;
 use std::time::Duration;
 
@@ -47,6 +51,12 @@ pub enum ProcessError {
     /// The stage refused to start.
     #[error("{0}")]
     Stage(String),
+    /// The capture that is played back cannot be read.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// A replay cannot go on.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
 }
 
 /// What becomes the recorder.
@@ -70,6 +80,17 @@ pub fn run_timer_or(
             })
             .and_then(|run| run(&file, duty)),
         Duty::Stage(duty) => {
+            if let Some(replay) = &duty.replay {
+                match &replay.part {
+                    ReplayPart::Scripted { .. } => {}
+                    ReplayPart::Played { outputs } => {
+                        return playback::run(&file, duty, &replay.source, outputs);
+                    }
+                    ReplayPart::Compared { inputs } => {
+                        return comparison::run(&file, duty, &replay.source, inputs);
+                    }
+                }
+            }
             let kind = &duty.plan.kind;
             let found = runnables.iter().find(|r| r.kind == kind);
             found
@@ -99,6 +120,10 @@ pub(super) fn owner(file: &StageFile) -> u64 {
 
 fn run_timer(file: &StageFile, duty: &TimerDuty) -> Result<(), ProcessError> {
     let mut timer = Timer::attach(file, duty)?;
+    if os::lifeline_cut(file.lifeline_fd) {
+        // As in `run_generation`.
+        return Ok(());
+    }
     timer
         .memory()
         .words
@@ -174,21 +199,86 @@ pub fn run_prepared<P: Prepared>(
     })
 }
 
+/// The segments that every process but the timer has, its own claimed.
+pub(super) struct Attached {
+    pub of_session: Segment,
+    pub session: SessionView,
+    pub memory: StageMemory,
+    pub words: Words<StageWords>,
+}
+
+impl Attached {
+    /// `None` if the launcher is gone.
+    pub fn new(file: &StageFile) -> Result<Option<Self>, ShmError> {
+        let of_session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
+        let own = of_session.open_beside(&file.stage_segment, segment::STAGE)?;
+        let session = SessionView::attach(&of_session, Access::ReadOnly)?;
+        let memory = StageMemory::attach(&own, Access::ReadWrite)?;
+        if os::lifeline_cut(file.lifeline_fd) {
+            // These may be the segments of the next session of this name, which has a process of its own for every role:
+            // they are made after this one's launcher died, so looking now is soon enough.
+            return Ok(None);
+        }
+        report_panics(&own)?;
+        memory.words.owner.store(owner(file), Ordering::Release);
+        let words = own
+            .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
+            .words::<crate::abi::StageWords>(0);
+        Ok(Some(Attached {
+            of_session,
+            session,
+            memory,
+            words,
+        }))
+    }
+
+    /// The life of a process of a replay that is no stage: `prepare` attaches it to its rings, `work` runs until it is done
+    /// or the session stops. What goes wrong is left where the launcher looks for it.
+    pub fn live<T>(
+        &self,
+        file: &StageFile,
+        prepare: impl FnOnce() -> Result<T, ProcessError>,
+        work: impl FnOnce(T) -> Result<(), ProcessError>,
+    ) -> Result<(), ProcessError> {
+        let state = |state| self.words.state.store(state, Ordering::Release);
+        let prepared = prepare().map_err(|e| failed(&self.words, e))?;
+        state(stage_state::READY);
+        if wait_for_start(&self.session, file.lifeline_fd) {
+            state(stage_state::RUNNING);
+            work(prepared).map_err(|e| failed(&self.words, e))?;
+        }
+        state(stage_state::DONE);
+        Ok(())
+    }
+
+    /// How far the session is told to stop: 2 if its launcher is gone.
+    pub fn stopping(&self, file: &StageFile) -> u64 {
+        self.words
+            .heartbeat_ns
+            .store(os::monotonic_ns(), Ordering::Relaxed);
+        if os::lifeline_cut(file.lifeline_fd) {
+            2
+        } else {
+            self.session.words.stop.load(Ordering::Acquire)
+        }
+    }
+}
+
 /// One process of a stage, from attaching to its end.
 fn run_generation<P: Prepared>(
     file: &StageFile,
     duty: &StageDuty,
     prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
 ) -> Result<(), ProcessError> {
-    let of_session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
-    let own = of_session.open_beside(&file.stage_segment, segment::STAGE)?;
-    let session = SessionView::attach(&of_session, Access::ReadOnly)?;
-    let memory = StageMemory::attach(&own, Access::ReadWrite)?;
-    report_panics(&own)?;
-    memory.words.owner.store(owner(file), Ordering::Release);
-    let words = own
-        .map(crate::abi::PAGE, crate::abi::PAGE, Access::ReadWrite)?
-        .words::<crate::abi::StageWords>(0);
+    let Some(Attached {
+        of_session,
+        session,
+        memory,
+        words,
+    }) = Attached::new(file)?
+    else {
+        return Ok(());
+    };
     let duty = match newest_params(&memory) {
         Ok(params) => StageDuty {
             plan: StagePlan {
@@ -228,6 +318,11 @@ fn run_generation<P: Prepared>(
                 main.mark_start();
                 if successor {
                     main.take_over_end();
+                }
+                if let Some(replay) = &duty.replay {
+                    main.replay(replay).map_err(|e| failed(&words, e))?;
+                    words.state.store(stage_state::DONE, Ordering::Release);
+                    return Ok(());
                 }
                 let speed = plan
                     .params
@@ -305,7 +400,8 @@ fn begin<P: Prepared>(
         memory,
         Some(telemetry),
         file.generation,
-        file.paced,
+        // The clock of a replayed turn is what is on record, not what follows from its block.
+        file.paced || duty.replay.is_some(),
         file.tick_ns,
     ))
 }

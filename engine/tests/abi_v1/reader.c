@@ -142,9 +142,11 @@ static void telemetry(void) {
     uint64_t slots = U64(128), published = U64(4096);
     fields(4096, "8 published", "telemetry");
     fields(8192, "8 taken", "collector");
-    for (uint64_t n = published < slots ? 0 : published - slots + 1; n < published; n++)
+    for (uint64_t n = published < slots ? 0 : published - slots + 1; n < published; n++) {
         fields(12288 + (n & (slots - 1)) * 128, "8 tick 8 since_ns 8 woke_ns 8 committed_ns 8 sampled_ns 8 arrived_ns 8 origin_frame "
                "8 now_ns x16 consumed x16 produced 4 epoch x4 skipped x4 usage 2 cpu 2 frames 4 lost 1 ports 1 marks", "record.%u", (unsigned)n);
+        if (U32(8) >= 1) fields(12288 + (n & (slots - 1)) * 128 + 118, "2 circumstances 4 blocks", "record.%u", (unsigned)n);
+    }
 }
 
 static void events(void) {

@@ -67,6 +67,7 @@ pub fn assemble(
         recorder: None,
         resolved_toml: String::new(),
         graph_path: graph.path().map(std::borrow::ToOwned::to_owned),
+        replay: None,
     };
     for (index, stage) in wiring.stages.iter().enumerate() {
         let (placed, typed) = (&placement.stages[index], &types.stages[index]);

@@ -1,6 +1,6 @@
-//! `stop`, `off`, `restart`, and a session's status in detail: through its control socket.
+//! `stop`, `off`, `set`, `graph`, `mark`, `restart`, and a session's status in detail: through its control socket.
 
-use crate::cli::{OffArgs, RestartArgs, SetArgs, StopArgs};
+use crate::cli::{MarkArgs, OffArgs, RestartArgs, SessionGraphArgs, SetArgs, StopArgs};
 use crate::look::session;
 use crate::output::sayln;
 use anyhow::{Context, bail};
@@ -52,6 +52,24 @@ pub fn set(args: &SetArgs) -> anyhow::Result<ExitCode> {
         args.params.join(", "),
         answer["epoch"]
     );
+    say(args.json, &answer, &said)
+}
+
+/// `ephapse graph`.
+pub fn graph(args: &SessionGraphArgs) -> anyhow::Result<ExitCode> {
+    let session = the_session(args.session.as_deref())?;
+    let answer = command(&session, Command::Graph {})?;
+    let graph = answer["graph"].as_str().context("no graph in the answer")?;
+    sayln!("{}", graph.trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `ephapse mark`.
+pub fn mark(args: &MarkArgs) -> anyhow::Result<ExitCode> {
+    let session = the_session(args.session.as_deref())?;
+    let text = args.text.clone();
+    let answer = command(&session, Command::Mark { text })?;
+    let said = format!("{session}: marked tick {}", answer["tick"]);
     say(args.json, &answer, &said)
 }
 

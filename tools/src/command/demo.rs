@@ -5,6 +5,7 @@ use crate::catalogue::catalogue;
 use crate::cli::DemoArgs;
 use crate::known_recordings;
 use anyhow::Context;
+use ephapse_engine::capture::layout::MAGIC;
 use ephapse_rtconfig::describe::Catalogue;
 use ephapse_rtconfig::graph::Graph;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ pub fn source_of(path: &Path) -> anyhow::Result<&'static str> {
         std::fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let n = std::io::Read::read(&mut file, &mut head)
         .with_context(|| format!("{}: cannot be read", path.display()))?;
+    if head[..n] == MAGIC {
+        return Ok("acquire.capture");
+    }
     if head[..n] != *b"\x89HDF\r\n\x1a\n" {
         return Ok("acquire.binary");
     }
@@ -54,6 +58,7 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
         .get_or_insert_with(|| PathBuf::from("out/demo"))
         .clone();
     args.run.duration.get_or_insert(DURATION);
+    args.run.prove = true;
     let mut graph = Graph::from_str(GRAPH, "demo.toml (built in)")?;
     let recording = match &args.recording {
         Some(path) => path.clone(),

@@ -1,18 +1,27 @@
 //! What each command of the command line does.
 
 mod bench;
+mod captures;
+mod certify;
+mod compare;
 mod control;
 mod demo;
+mod export;
 mod graph;
 mod hz;
+mod info;
 mod interrupt;
+mod last;
 mod list;
 mod new_graph;
 mod new_stage;
+mod recover;
+mod replay;
 mod ring;
 mod run;
 mod session;
 mod tap;
+mod verify;
 
 use crate::cli::Command;
 use std::process::ExitCode;
@@ -28,14 +37,24 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::list(&args),
         Command::NewStage(args) => new_stage::new_stage(&args),
         Command::NewGraph(args) => new_graph::new_graph(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
         Command::Set(args) => control::set(&args),
+        Command::Graph(args) => control::graph(&args),
+        Command::Mark(args) => control::mark(&args),
         Command::Restart(args) => control::restart(&args),
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),
         Command::Ring(args) => ring::ring(&args),
+        Command::Captures(args) => captures::captures(&args),
+        Command::Comment(args) => captures::comment(&args),
+        Command::Info(args) => info::info(&args),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Recover(args) => recover::recover(&args),
+        Command::Export(args) => export::export(&args),
         Command::Gc => session::gc(),
         Command::Bench(args) => bench::bench(&args),
         Command::BenchEnd => bench::end(),

@@ -1,5 +1,6 @@
 //! `run`: a graph from file to report.
 
+use super::certify;
 use super::graph::{load, plan};
 use crate::catalogue::with_modules;
 use crate::cli::{RunArgs, RunOptions};
@@ -90,10 +91,10 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
     {
         sayln!("playing {recording}");
     }
+    let interrupts = Arc::new(AtomicU32::new(0));
+    count_interrupts(&interrupts)?;
     let outcome = {
         let mut show = Show::new(&plan, options.json);
-        let interrupts = Arc::new(AtomicU32::new(0));
-        count_interrupts(&interrupts)?;
         let own = std::env::current_exe().context("cannot find this program's own path")?;
         let mut launch_options = Options {
             duration: options.duration,
@@ -102,7 +103,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             lean_program: own.with_file_name("ephapse-stage"),
             full_program: (own, vec!["helper".to_owned()]),
             capture_folder: job.folder.clone(),
-            interrupts,
+            interrupts: interrupts.clone(),
             live: &mut |live| show.show(live),
             redescribe: &|stage, params| {
                 let inputs: Vec<_> = stage
@@ -120,7 +121,16 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         launch::launch(&plan, &mut launch_options)?
     };
     let host = serde_json::to_value(HostFingerprint::read(Path::new("/")))?;
-    let report = Report::new(&outcome, &host, recording);
+    let mut report = Report::new(&outcome, &host, recording);
+    let capture = outcome.recording.as_ref().filter(|r| r.sealed);
+    if options.prove
+        && let Some(capture) = capture
+    {
+        report = report.with_replay(certify::replayed(&capture.capture, interrupts));
+    }
+    if let Some(capture) = capture {
+        certify::certify(&report, capture)?;
+    }
     let written = report::write(&job.folder, &outcome, &report, &job.try_next);
     if options.json {
         sayln!("{}", serde_json::to_string(&report)?);
@@ -144,7 +154,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             names.join(", ")
         );
     }
-    Ok(ExitCode::from(outcome.verdict().exit_code()))
+    Ok(ExitCode::from(report.exit_code))
 }
 
 /// Parameters of a kind that its schema calls live.

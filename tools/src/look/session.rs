@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use ephapse_engine::abi::{PAGE, SessionWords, TimerWords, segment, session_state};
-use ephapse_engine::launch::{Found, ProcessRecord, segment_name, sessions};
+use ephapse_engine::launch::{Found, ProcessRecord, SessionRecord, segment_name, sessions};
 use ephapse_engine::shm::{Access, Segment, ShmError};
 use ephapse_engine::sync::Ordering;
 use ephapse_rtconfig::problem::{choices, suggest};
@@ -60,6 +60,11 @@ impl Session {
     /// Name.
     pub fn name(&self) -> &str {
         &self.found.record.session
+    }
+
+    /// What its file says.
+    pub fn record(&self) -> &SessionRecord {
+        &self.found.record
     }
 
     /// Its launcher lived when it was chosen.

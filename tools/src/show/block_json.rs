@@ -1,8 +1,8 @@
 //! Blocks as JSON, one line each.
 
-use super::elements::{element, field_elements, field_text};
 use super::{Columns, Shown, Sink};
 use ephapse_engine::abi::{SlotHeader, flag};
+use ephapse_engine::elements::{element, field_elements, field_text};
 use ephapse_rtconfig::stream_type::{Kind, RecordLayout, StreamType};
 use serde_json::{Map, Value, json};
 use std::io::Write;

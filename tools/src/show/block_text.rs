@@ -1,8 +1,8 @@
 //! Blocks as lines for people. Lines that begin with `#` are no data.
 
-use super::elements::{element, field_elements, field_text};
 use super::{Columns, Shown, Sink};
 use ephapse_engine::abi::{SlotHeader, flag};
+use ephapse_engine::elements::{Number, element, field_elements, field_text};
 use ephapse_rtconfig::stream_type::{Field, Kind, RecordLayout, StreamType};
 use std::io::Write;
 
@@ -121,7 +121,7 @@ impl<'a, W: Write> Text<'a, W> {
         }
         // Records name channels by number; what the number is called stands in the stream's type.
         if field.name == "channel"
-            && let [super::elements::Number::Uint(channel)] = numbers.as_slice()
+            && let [Number::Uint(channel)] = numbers.as_slice()
             && let Some(axis) = self.stream_type.axes.iter().find(|a| a.name == "channel")
             && let Some(label) = axis.labels.get(*channel as usize)
         {

@@ -2,15 +2,18 @@
 
 mod block_json;
 mod block_text;
-mod elements;
+mod csv;
 mod npy;
+mod part_file;
 mod rate_table;
 mod ring_table;
 mod selection;
 
 pub use block_json::JsonLines;
 pub use block_text::Text;
+pub use csv::CsvFile;
 pub use npy::NpyFile;
+pub use part_file::{PartFile, part_of};
 pub use rate_table::rate_table;
 pub use ring_table::ring_table;
 pub use selection::{Columns, Rows};

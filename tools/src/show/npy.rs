@@ -1,13 +1,11 @@
 //! Rows of a stream as a NumPy file (format 1.0), which NumPy can read at any moment from the first block on.
 
-use super::elements::{Number, element};
-use super::{Columns, Shown, Sink};
-use anyhow::{Context, bail};
+use super::{Columns, PartFile, Shown, Sink, part_of};
+use anyhow::Context;
+use ephapse_engine::elements::{Number, element};
 use ephapse_rtconfig::stream_type::{Dtype, Field, Kind, RecordLayout, StreamType};
-use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const MAGIC: &[u8; 8] = b"\x93NUMPY\x01\x00";
@@ -18,12 +16,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Rhythm in which what was gathered goes to the file, so that a kill loses little.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes beside the place that was asked for, under `FILE.part`, and gives the file its name when it is whole: what stood
-/// there before is never half overwritten.
+/// Writes `FILE.part`, which becomes FILE when it is whole.
 pub struct NpyFile<'a> {
-    file: File,
-    path: PathBuf,
-    part: PathBuf,
+    file: PartFile,
     stream_type: StreamType,
     columns: &'a Columns,
     /// Of an element, as NumPy describes it.
@@ -36,36 +31,20 @@ pub struct NpyFile<'a> {
 }
 
 impl<'a> NpyFile<'a> {
-    /// Makes the file, of no rows yet.
+    /// Makes the file, of no rows yet. `option` is how the user named it.
     ///
     /// # Errors
     /// It cannot be made, or its name is a folder's.
     pub fn create(
         path: &Path,
+        option: &str,
         stream_type: &StreamType,
         columns: &'a Columns,
     ) -> anyhow::Result<Self> {
-        if path.is_dir() {
-            bail!(
-                "{}: is a folder; name a file with --npy FILE",
-                path.display()
-            );
-        }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
         let (descr, row_bytes) = description(stream_type, columns);
-        let refused = || {
-            format!(
-                "{}: cannot be made; name another file with --npy FILE",
-                part.display()
-            )
-        };
         let mut npy = NpyFile {
-            file: File::create(&part).with_context(refused)?,
+            file: PartFile::create(path, option)?,
             header_bytes: header(&descr, &shape(u64::MAX, stream_type, columns), 0).len(),
-            path: path.to_owned(),
-            part: part.clone(),
             stream_type: stream_type.clone(),
             columns,
             descr,
@@ -75,7 +54,13 @@ impl<'a> NpyFile<'a> {
             written_at: Instant::now(),
         };
         let head = npy.head();
-        npy.file.write_all(&head).with_context(refused)?;
+        npy.file.write_all(&head).with_context(|| {
+            let part = part_of(path);
+            format!(
+                "{}: cannot be made; name another file with {option} FILE",
+                part.display()
+            )
+        })?;
         Ok(npy)
     }
 
@@ -91,18 +76,18 @@ impl<'a> NpyFile<'a> {
             Ok(()) => self.written_rows + (self.buffer.len() / self.row_bytes.max(1)) as u64,
             // Some of it may have come to the disk before it was full.
             Err(_) => {
-                let bytes = self.file.metadata().map_or(0, |m| m.len());
+                let bytes = self.file.bytes();
                 bytes.saturating_sub(self.header_bytes as u64) / self.row_bytes.max(1) as u64
             }
         };
         self.buffer.clear();
         self.written_rows = there;
         self.written_at = Instant::now();
-        let counted = self.file.write_all_at(&self.head(), 0);
+        let counted = self.file.write_at(&self.head(), 0);
         result.and(counted).with_context(|| {
             format!(
                 "{}: cannot be written; {} rows are in it",
-                self.part.display(),
+                part_of(self.file.path()).display(),
                 self.written_rows
             )
         })
@@ -149,15 +134,10 @@ impl Sink for NpyFile<'_> {
 
     fn finish(&mut self) -> anyhow::Result<Option<String>> {
         self.write()?;
-        std::fs::rename(&self.part, &self.path).with_context(|| {
-            format!(
-                "{}: cannot be renamed to {}",
-                self.part.display(),
-                self.path.display()
-            )
-        })?;
+        self.file.finish()?;
         let shape = shape(self.written_rows, &self.stream_type, self.columns);
-        Ok(Some(format!("{}: shape {shape}", self.path.display())))
+        let path = self.file.path().display();
+        Ok(Some(format!("{path}: shape {shape}")))
     }
 }
 
@@ -270,7 +250,7 @@ mod tests {
             ..SlotHeader::default()
         };
         let rows = Rows::new(1, None).of(&header);
-        let mut npy = NpyFile::create(path, stream_type, &columns).unwrap();
+        let mut npy = NpyFile::create(path, "--npy", stream_type, &columns).unwrap();
         let block = Shown {
             header: &header,
             payload,
@@ -343,7 +323,7 @@ mod tests {
         let raw = StreamType::frames(Dtype::F64, 4, 1, Rate::NONE, "");
         let columns = Columns::new("s", &raw, &[]).unwrap();
         for (path, why) in [(path.as_path(), "No space left"), (folder.path(), "folder")] {
-            let refused = match NpyFile::create(path, &raw, &columns) {
+            let refused = match NpyFile::create(path, "--npy", &raw, &columns) {
                 Ok(_) => panic!("{} was made", path.display()),
                 Err(error) => format!("{error:#}"),
             };

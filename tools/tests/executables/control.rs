@@ -130,6 +130,35 @@ fn off_refuses_every_further_command_and_the_log_says_so() {
 }
 
 #[test]
+fn a_running_session_gives_its_graph_and_takes_remarks_once() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let graph = place.run(&["graph"]).expect(0).stdout;
+    let again = place.write("again.toml", &graph);
+    place.run(&["check", again.to_str().unwrap()]).expect(0);
+    place.run(&["mark", "the culture was fed"]).expect(0);
+    let request = json!({"id": "m1", "command": "mark", "text": "a second remark"});
+    let first = ask(&place, request.clone());
+    assert!(first["answer"]["tick"].as_u64().unwrap() > 0, "{first}");
+    assert_eq!(ask(&place, request), first);
+    for text in ["", "two\nlines", &"x".repeat(193)] {
+        let refused = ask(
+            &place,
+            json!({"id": text.len().to_string(), "command": "mark", "text": text}),
+        );
+        assert_eq!(refused["ok"], false, "{text:?}");
+    }
+    let events = ephapse_engine::launch::read_events(place.session()).unwrap();
+    let marks = events.iter().filter(|event| event.who == "mark");
+    let marks: Vec<&str> = marks.map(|event| event.what.as_str()).collect();
+    assert_eq!(marks, ["the culture was fed", "a second remark"]);
+    place.run(&["stop"]).expect(0);
+    run.wait(15).expect(0);
+    place.expect_nothing_left();
+}
+
+#[test]
 fn what_is_no_request_is_refused_and_hurts_nobody() {
     let _turn = alone();
     let place = Place::new();

@@ -2,6 +2,7 @@
 
 mod bench;
 mod broken_graphs;
+mod captures;
 mod control;
 mod deaths;
 mod demo;
@@ -9,7 +10,9 @@ mod edges;
 mod finished;
 mod isolation;
 mod languages;
+mod launcher_kills;
 mod loop_graph;
+mod made_capture;
 mod modules;
 mod newcomer;
 mod observers;

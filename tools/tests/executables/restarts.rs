@@ -9,7 +9,7 @@ use std::fs;
 use std::time::Duration;
 
 /// Kills of one run; `make accept` asks for more.
-fn kills(usual: usize) -> usize {
+pub fn kills(usual: usize) -> usize {
     std::env::var("EPHAPSE_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())

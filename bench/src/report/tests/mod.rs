@@ -1,3 +1,4 @@
+mod certificate;
 mod contract;
 
 mod hdr_files;

@@ -178,6 +178,8 @@ fn plan() -> Plan {
         streams: Vec::new(),
         resolved_toml: "name = \"demo\"\n[stream]\nraw = { slots = 64 } # a < b\n".to_owned(),
         graph_path: None,
+        replay: None,
+        recorder: None,
     }
 }
 

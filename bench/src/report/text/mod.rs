@@ -68,6 +68,9 @@ fn head(out: &mut Lines, report: &Report) {
     if let Some(capture) = &report.capture {
         entry("Recorded", &recorded(capture));
     }
+    if let Some(replay) = &report.replay {
+        entry("Replays", &replay.says);
+    }
     entry("Started", &to_the_second(&report.started));
     entry(
         "Ran for",

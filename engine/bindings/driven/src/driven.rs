@@ -594,6 +594,7 @@ fn duty(wanted: &Wanted<'_>, described: Described, part: &dyn Fn(&str) -> String
             })
             .collect(),
         origin: 0,
+        replay: None,
         plan: StagePlan {
             name: "stage".into(),
             kind: wanted.kind.into(),

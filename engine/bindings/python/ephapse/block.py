@@ -342,6 +342,18 @@ class Span(np.ndarray):
         self.type = getattr(parent, "type", _UNTYPED)
         self.header = getattr(parent, "header", None)
 
+    @property
+    def times_s(self) -> np.ndarray:
+        """Time of every frame in seconds from frame 0; of records that name a frame, of that one. ValueError: there is no rate."""
+        rate_hz = self.type.rate_hz
+        if not rate_hz:
+            raise ValueError("this stream has no rate: block.header has the times of its blocks")
+        names = self.dtype.names or ()
+        for name in ("frame", "time"):
+            if name in names:
+                return np.asarray(self[name]) / rate_hz
+        return (self.first_frame + np.arange(len(self))) / rate_hz
+
 
 def _span(array: np.ndarray, stream_type: StreamType, first_frame: int, header: Header | None) -> Span:
     span = array.view(Span)

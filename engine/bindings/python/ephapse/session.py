@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-
-from ._native import EphapseError, Observer
+from ._native import CaptureFile, EphapseError, Observer, capture_of
 from ._native import sessions as _sessions
 from .block import Span, _span
+from .latest import _Latest
 from .types import StreamType
 
 _POLL_S = 0.001
 _ALIVE_EVERY_S = 0.5
+_SLACK_NS = 1_000_000_000
 
 
 class SessionInfo(NamedTuple):
@@ -108,26 +108,33 @@ class Stream:
         """The stream has ended."""
         return self._observer.end is not None
 
-    def latest(self) -> Span:
+    def latest(self, seconds: float | None = None) -> Span:
         """What the ring still holds, back to the newest gap: a copy, shape ``(frames, *type.frame_shape)``, unit ``type.unit``.
 
-        ``.first_frame`` is the number of its first frame. Empty if nothing has been published yet.
+        With ``seconds`` no more than that (of records, and of a stream without a rate, whole blocks by the time of their commit);
+        what the ring does not hold any more comes from the session's capture, if it is recorded. ``.first_frame`` is the
+        number of its first frame. Empty if nothing has been published yet. ValueError: not more than 0 seconds.
         """
-        observer, held = self._observer, []
+        observer, latest = self._observer, _Latest(self.type, seconds)
         position = observer.published - 1
         copied = observer.copy(position) if position >= 0 else None
-        while copied is not None:
-            header, payload = copied
-            held.append((header, self.type.view(payload)))
+        while copied is not None and latest.add(*copied):
             position -= 1
-            copied = observer.copy(position) if position >= observer.oldest and not header.lost else None
-            if copied is not None and copied[0].first_frame + copied[0].valid != header.first_frame:
-                break
-        if not held:
-            empty = np.empty((0, *self.type.frame_shape), self.type.numpy_dtype)
-            return _span(empty, self.type, 0, None)
-        rows = np.concatenate([rows for _, rows in reversed(held)])
-        return _span(rows, self.type, held[-1][0].first_frame, held[0][0])
+            copied = observer.copy(position) if position >= observer.oldest else None
+        if seconds is not None and copied is None and not latest.enough and position >= 0:
+            self._reach_back(latest, position + 1)
+        return latest.span()
+
+    def _reach_back(self, latest: _Latest, until: int) -> None:
+        path = capture_of(self._session)
+        if path is None:
+            return
+        capture = CaptureFile(path)
+        if self.name not in capture.streams:
+            return
+        for header, payload in reversed(capture.recent(self.name, max(0, latest.since_ns - _SLACK_NS), until)):
+            if not latest.add(header, payload):
+                return
 
     def __iter__(self) -> Iterator[Span]:
         """Block after block, from the oldest that the ring holds, until the stream ends; waits for those to come.

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod activation;
+mod capture;
 mod header;
 mod observer;
 mod ring;
@@ -33,12 +34,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("EphapseError", module.py().get_type::<EphapseError>())?;
     module.add("DESCRIBE", ephapse_engine::stage::DESCRIBE_ARGUMENT)?;
     module.add_class::<activation::Activation>()?;
+    module.add_class::<capture::CaptureFile>()?;
+    module.add_class::<capture::CapturedBlocks>()?;
     module.add_class::<header::Header>()?;
     module.add_class::<observer::Observer>()?;
     module.add_class::<ring::OneRingSession>()?;
     module.add_class::<ring::RingProducer>()?;
     module.add_class::<ring::RingReader>()?;
     module.add_class::<slot::Slot>()?;
+    module.add_function(wrap_pyfunction!(capture::capture_of, module)?)?;
     module.add_function(wrap_pyfunction!(session::sessions, module)?)?;
     module.add_function(wrap_pyfunction!(stage::answer, module)?)?;
     module.add_function(wrap_pyfunction!(stage::run, module)?)?;

@@ -17,7 +17,7 @@ def attribute_docs(module_file):
 class Documented(unittest.TestCase):
     def test_every_public_item_has_a_docstring(self):
         documented = set()
-        for module in ("block", "ring", "session", "stage", "types"):
+        for module in ("block", "capture", "ring", "session", "stage", "types"):
             documented |= attribute_docs(inspect.getsourcefile(getattr(ephapse, module)))
         missing = []
         for name in ephapse.__all__:
@@ -43,7 +43,7 @@ class Documented(unittest.TestCase):
         self.assertNotIn("_rows", attribute_docs(ephapse.block.__file__))
 
     def test_all_names_everything_public(self):
-        modules = {"block", "ring", "session", "stage", "types"}
+        modules = {"block", "capture", "latest", "ring", "session", "stage", "types"}
         public = {name for name in vars(ephapse) if not name.startswith("_")} - modules
         self.assertEqual(public, set(ephapse.__all__))
 

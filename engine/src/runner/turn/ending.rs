@@ -1,7 +1,7 @@
 //! The end of a stage: what it still holds, its outputs' ends, its inputs' rest.
 
 use super::{Moment, Turns};
-use crate::abi::SlotHeader;
+use crate::abi::{SlotHeader, circumstance};
 use crate::os;
 use crate::runner::memory::StateParts;
 use crate::runner::output::OutputPort;
@@ -47,13 +47,25 @@ impl<P: Prepared> Turns<P> {
         let cause = self
             .pacing
             .map_or(moment.tick, |p| self.inputs[p].position());
-        let committed_ns = if self.paced { os::monotonic_ns() } else { 0 };
+        let committed_ns = match moment.committed_ns {
+            Some(recorded_ns) => recorded_ns,
+            None if self.paced => os::monotonic_ns(),
+            None => 0,
+        };
         for output in &mut self.outputs {
             output.seal(cause, self.epoch as u32, committed_ns);
             output.publish();
         }
         self.accounts.finished = true;
+        self.accounts.records += 1;
         self.flip();
+        self.circumstances |= circumstance::FINISH;
+        self.blocks = 0;
+        let moment = Moment {
+            first: false,
+            ..*moment
+        };
+        self.record(&moment, committed_ns, preset.sampled_ns, None);
         true
     }
 

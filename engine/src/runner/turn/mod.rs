@@ -4,15 +4,17 @@ mod ending;
 mod headers;
 mod moment;
 mod record;
+mod told;
 
 pub(crate) use moment::{Moment, Readiness, Verdict};
+pub(crate) use told::Lacks;
 
 use super::file::StageDuty;
 use super::input::{Choice, InputPort};
 use super::memory::{Accounts, StageMemory, StateParts};
 use super::output::OutputPort;
 use super::telemetry::TelemetryWriter;
-use crate::abi::{SlotHeader, flag};
+use crate::abi::{SlotHeader, circumstance, flag};
 use crate::adapt::{self, breaks};
 use crate::os;
 use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Prepared, State};
@@ -44,6 +46,10 @@ pub(crate) struct Turns<P: Prepared> {
     source: bool,
     /// Started again without the state it had: what it makes carries RESET until it has settled.
     resetting: bool,
+    /// What the next record has to say of its turn, see [`circumstance`].
+    circumstances: u16,
+    /// Blocks of each input in this turn, four bits each, for its record.
+    blocks: u32,
     /// Parameter epoch in use.
     epoch: u64,
     paced: bool,
@@ -101,14 +107,15 @@ impl<P: Prepared> Turns<P> {
             credit: u64::from(parts) * u64::from(described.parts_per_call.max(1)),
             origin: duty.origin,
             resetting: false,
+            circumstances: 0,
+            blocks: 0,
             epoch: memory_epoch,
             paced,
             tick_ns,
             budget_ns: duty.plan.budget_ns,
         };
         if generation > 1 && described.state_bytes == 0 && !described.memoryless {
-            turns.resetting = true;
-            turns.accounts.started = false;
+            turns.start_over();
         }
         let bank = turns.memory.bank();
         let poison = turns.memory.orders.poison.load(Ordering::Relaxed);
@@ -118,7 +125,17 @@ impl<P: Prepared> Turns<P> {
         for (output, account) in turns.outputs.iter_mut().zip(&bank.outputs) {
             output.load(account);
         }
+        if generation > 1 {
+            turns.record_for_predecessor();
+        }
         turns
+    }
+
+    /// Without the state that a predecessor had: what is made carries RESET until it has settled.
+    fn start_over(&mut self) {
+        self.resetting = true;
+        self.accounts.started = false;
+        self.circumstances |= circumstance::STARTED_OVER;
     }
 
     /// The pacing input.
@@ -341,7 +358,7 @@ impl<P: Prepared> Turns<P> {
 
     /// Stamp, publish, flip, release, record.
     fn close(&mut self, moment: &Moment, now_ns: u64, raw: Option<SlotHeader>) {
-        let done_ns = os::monotonic_ns();
+        let done_ns = moment.committed_ns.unwrap_or_else(os::monotonic_ns);
         self.done_ns = done_ns;
         let committed_ns = if self.paced { done_ns } else { now_ns };
         let cause = match self.pacing {
@@ -355,8 +372,19 @@ impl<P: Prepared> Turns<P> {
         self.outputs.iter_mut().for_each(OutputPort::publish);
         self.accounts.activations += 1;
         self.accounts.records += 1;
+        let mut blocks = 0;
         for (index, input) in self.inputs.iter_mut().enumerate() {
             input.settle_positions(Some(index) == self.pacing);
+            blocks |= (input.chosen() as u32) << (4 * index);
+            if input.is_scattered() {
+                self.circumstances |= circumstance::SCATTERED;
+            }
+        }
+        self.blocks = blocks;
+        if let (Some(pacing), Some(raw)) = (self.pacing, &raw)
+            && self.inputs[pacing].passes_over(raw)
+        {
+            self.circumstances |= circumstance::PASSED_OVER;
         }
         self.flip();
         for (index, input) in self.inputs.iter_mut().enumerate() {
@@ -396,6 +424,7 @@ impl<P: Prepared> Turns<P> {
         self.accounts.activations += 1;
         self.accounts.records += 1;
         self.flip();
+        self.blocks = 0;
         self.record(moment, 0, moment.woke_ns, None);
     }
 

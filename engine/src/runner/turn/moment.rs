@@ -9,6 +9,8 @@ pub(crate) struct Moment {
     pub since_ns: u64,
     /// Stage running, ns.
     pub woke_ns: u64,
+    /// `committed_ns` of what is published; `None`: the clock's. A replay gives what is on record.
+    pub committed_ns: Option<u64>,
     /// Sources: when the block's last frame is taken, ns.
     pub sampled_ns: u64,
     /// Sources: frames that may still be given.

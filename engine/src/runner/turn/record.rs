@@ -1,8 +1,9 @@
 //! The activation record of a turn.
 
 use super::{Moment, Turns};
-use crate::abi::{ActivationRecord, SlotHeader};
+use crate::abi::{ActivationRecord, SlotHeader, circumstance};
 use crate::adapt::breaks;
+use crate::runner::memory::get;
 use crate::stage::Prepared;
 
 impl<P: Prepared> Turns<P> {
@@ -16,6 +17,10 @@ impl<P: Prepared> Turns<P> {
         let Some(telemetry) = &mut self.telemetry else {
             return;
         };
+        let mut circumstances = core::mem::take(&mut self.circumstances);
+        if moment.off {
+            circumstances |= circumstance::OFF;
+        }
         let mut record = ActivationRecord {
             tick: moment.tick,
             since_ns: match about {
@@ -30,6 +35,7 @@ impl<P: Prepared> Turns<P> {
             epoch: self.epoch as u32,
             ports: (self.inputs.len() | self.outputs.len() << 4) as u8,
             marks: u8::from(moment.first),
+            blocks: self.blocks,
             ..ActivationRecord::default()
         };
         if moment.first {
@@ -48,7 +54,41 @@ impl<P: Prepared> Turns<P> {
         }
         for (slot, output) in record.produced.iter_mut().zip(&self.outputs) {
             *slot = output.published() as u16;
+            circumstances |= output.circumstances;
         }
+        if circumstances & (circumstance::DROPPED | circumstance::WITHHELD) != 0 {
+            self.outputs.iter_mut().for_each(|o| o.circumstances = 0);
+        }
+        record.circumstances = circumstances;
         telemetry.push(&record);
+    }
+
+    /// Writes the record of a turn that a predecessor has done, and was killed before it could record it: what the bank says.
+    pub(super) fn record_for_predecessor(&mut self) {
+        let Some(telemetry) = &mut self.telemetry else {
+            return;
+        };
+        let bank = self.memory.bank();
+        let mut circumstances = circumstance::UNRECORDED;
+        if self.accounts.finished {
+            circumstances |= circumstance::FINISH;
+        }
+        let mut record = ActivationRecord {
+            tick: self.accounts.ran,
+            epoch: self.epoch as u32,
+            ports: (self.inputs.len() | self.outputs.len() << 4) as u8,
+            circumstances,
+            ..ActivationRecord::default()
+        };
+        for (slot, account) in record.consumed.iter_mut().zip(&bank.inputs) {
+            *slot = get(&account.position) as u16;
+        }
+        for (slot, account) in record.produced.iter_mut().zip(&bank.outputs) {
+            *slot = get(&account.published) as u16;
+        }
+        // Never more than one: every process records what it does, but for what a kill keeps it from.
+        if telemetry.count() < self.accounts.records {
+            telemetry.push(&record);
+        }
     }
 }

@@ -4,6 +4,10 @@ use ephapse_driven::interpreter;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[path = "../../../../../tools/tests/executables/made_capture.rs"]
+#[allow(dead_code, reason = "the command line's tests need more of it")]
+mod made_capture;
+
 /// The command line of this build, for the tests that want a running session.
 fn ephapse() -> PathBuf {
     let program = interpreter::target_folder().join("ephapse");
@@ -42,7 +46,10 @@ fn the_packages_own_tests_pass() {
         std::os::unix::fs::PermissionsExt::from_mode(0o700),
     )
     .unwrap();
+    let capture = run.path().join("made.cap");
+    made_capture::made(&capture);
     let said = command
+        .env("EPHAPSE_CAPTURE", &capture)
         .args(["-m", "unittest", "discover", "-v", "-s"])
         .arg(Path::new(interpreter::PACKAGE).join("tests"))
         .current_dir(run.path())

@@ -7,10 +7,26 @@ use std::fmt;
 /// A number as it was stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
+    /// Signed.
     Int(i64),
+    /// Unsigned, and digital lines.
     Uint(u64),
+    /// f32.
     Single(f32),
+    /// f64.
     Double(f64),
+}
+
+impl Number {
+    /// All digits that tell it from every other number of its format.
+    pub fn exact(self) -> String {
+        match self {
+            Number::Int(value) => value.to_string(),
+            Number::Uint(value) => value.to_string(),
+            Number::Single(value) => format!("{value:?}"),
+            Number::Double(value) => format!("{value:?}"),
+        }
+    }
 }
 
 /// Element `index` of a row; `None` behind its end.
@@ -48,7 +64,7 @@ pub fn field_text(field: &Field, record: &[u8]) -> Option<String> {
     }
     let from = field.offset as usize;
     let bytes = record.get(from..from + field.count as usize)?;
-    Some(ephapse_engine::text::of(bytes))
+    Some(crate::text::of(bytes))
 }
 
 /// Six significant digits, which is more than a converter gives; whole numbers as they are.
