@@ -179,7 +179,6 @@ fn plan() -> Plan {
         resolved_toml: "name = \"demo\"\n[stream]\nraw = { slots = 64 } # a < b\n".to_owned(),
         graph_path: None,
         replay: None,
-        recorder: None,
     }
 }
 
