@@ -16,6 +16,7 @@ pub mod disk;
 mod file_set;
 pub mod layout;
 mod live;
+mod lock;
 mod meta;
 mod name;
 mod pump;
@@ -36,6 +37,7 @@ pub use damage::Damage;
 pub use digest::{sha256, sha256_of};
 pub use file_set::path_of as path_of_file;
 pub use live::of_session;
+pub use lock::CaptureLock;
 pub use meta::{
     EndNote, EndOf, FileNote, GapNote, GapOf, MarkNote, Meta, ParamsNote, SealNote, seal_why,
 };

@@ -4,13 +4,18 @@
 use super::pump::Pump;
 use super::spool::SpoolView;
 use super::writer::{RecordError, Writer};
-use super::{AppendError, seal_why};
+use super::{AppendError, CaptureLock, seal_why};
 use crate::abi::{PAGE, RING_GEOMETRY_AT, RingGeometry, SeatWords, segment};
 use crate::runner::file::{Duty, RecorderDuty, StageFile};
 use crate::shm::{Access, Segment, ShmError, read_at};
 use crate::sync::Ordering;
 use ephapse_rtconfig::plan::RECORDER;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A recorder whose launcher is gone has left by then.
+const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 
 /// What came of it.
 #[derive(Debug)]
@@ -26,10 +31,16 @@ pub struct Recovered {
 impl Recovered {
     /// True if what is left must be kept, for it may be appended later: the disk is full, or cannot be written now.
     pub fn may_be_tried_again(&self) -> bool {
-        matches!(
-            &self.error,
-            Some(RecordError::Append(AppendError::NoSpace { .. }))
-        )
+        match &self.error {
+            Some(RecordError::Append(AppendError::NoSpace { .. }) | RecordError::Taken { .. }) => {
+                true
+            }
+            // A capture that was taken away will not come back.
+            Some(RecordError::Append(AppendError::Io { source, .. })) => {
+                source.kind() != io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
     }
 }
 
@@ -62,6 +73,7 @@ pub fn recover(folder: &Path) -> Option<Recovered> {
 /// # Errors
 /// A segment that is damaged or not there any more, or a capture that cannot be written.
 pub fn append_rest(session: &Segment, duty: &RecorderDuty) -> Result<u64, RecordError> {
+    let _lock = CaptureLock::take(&duty.capture, LEAVES_WITHIN)?;
     let spool = session.open_beside(&duty.spool_segment, segment::SPOOL)?;
     if SpoolView::attach(&spool)?.is_sealed() {
         return Ok(0);

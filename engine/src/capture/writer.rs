@@ -16,7 +16,7 @@ use crate::runner::memory::{StageMemory, read_params};
 use crate::runner::telemetry::KeptRecords;
 use crate::shm::{Access, Segment, ShmError};
 use crate::sync::Ordering;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 
@@ -38,6 +38,12 @@ pub enum RecordError {
     /// The capture.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// Somebody else writes it.
+    #[error("{}: another process writes it still: try again when that has left", path.display())]
+    Taken {
+        /// The capture.
+        path: PathBuf,
+    },
 }
 
 /// What a step came to.

@@ -133,7 +133,9 @@ pub fn signals_break_no_call_and_begin_no_tick_early(subject: &dyn Subject) {
     assert_eq!(tick, get(&bank.run) + skipped.iter().sum::<u64>());
     assert!(get(&bank.run) > 0 && taken > 0);
     assert_eq!(get(&bank.inputs[0].consumed), taken);
-    assert!(spurious > 0 && spurious <= storm.gusts + tick);
+    assert!(spurious <= storm.gusts + tick);
+    // A stage that a busy machine let run a few times only may have had no wait that a gust could end.
+    assert!(spurious > 0 || get(&bank.run) < tick / 10);
 }
 
 /// Every activation woke at or behind the deadline of its tick, and each tick is newer than the one before.

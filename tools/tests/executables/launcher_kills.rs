@@ -21,7 +21,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// A culture, its decisions, and commands that a helper writes down. One stage may die, one has a stand-in.
+/// Nothing is recorded: a recorder has kills of its own.
 const GRAPH: &str = r#"
+record = []
 name = "loop"
 timer = { period_ns = 1_000_000, cpu = 0 }
 

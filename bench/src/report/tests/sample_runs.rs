@@ -158,6 +158,7 @@ pub(in crate::report) fn suggestions() -> Vec<String> {
 
 fn plan() -> Plan {
     Plan {
+        recorder: None,
         tick_ns: 1_000_000,
         session: "demo".to_owned(),
         experiment: BTreeMap::from([
@@ -178,7 +179,6 @@ fn plan() -> Plan {
         resolved_toml: "name = \"demo\"\n[stream]\nraw = { slots = 64 } # a < b\n".to_owned(),
         graph_path: None,
         replay: None,
-        recorder: None,
     }
 }
 

@@ -11,11 +11,15 @@
 mod pumping;
 mod writing;
 
-use ephapse_engine::capture::{Pump, Writer};
+use ephapse_engine::capture::{CaptureLock, Pump, Writer};
 use ephapse_engine::runner::file::{RecorderDuty, StageFile};
 use ephapse_engine::runner::{Attendant, ProcessError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A killed predecessor has let go by then.
+const PREDECESSOR: Duration = Duration::from_secs(1);
 
 /// What the pump has said to the writer.
 mod said {
@@ -34,6 +38,9 @@ mod said {
 pub fn run(file: &StageFile, duty: &RecorderDuty) -> Result<(), ProcessError> {
     let mut attendant = Attendant::attach(file)?;
     let owner = attendant.owner();
+    // Nobody else may end the capture as long as this process lives.
+    let _lock = CaptureLock::take(&duty.capture, PREDECESSOR)
+        .map_err(|error| attendant.fail(error.to_string()))?;
     // The pump first: what a killed predecessor had put into the spool and not yet said is said before the writer looks.
     let mut pump = Pump::attach(attendant.session(), duty, owner)
         .map_err(|error| attendant.fail(error.to_string()))?;
