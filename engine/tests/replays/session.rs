@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 const GRAPH: &str = r#"
 name = "replays"
+record = []
 timer = { period_ns = 1_000_000, cpu = 0 }
 
 [defaults]
