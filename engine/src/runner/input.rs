@@ -35,6 +35,8 @@ pub(crate) struct InputPort {
     chosen: usize,
     /// The block at the seat's position has been seen by an earlier turn (`newest` keeps it until a newer one comes).
     seen: bool,
+    /// What this turn saw of a `lap` seat are not the last blocks before its position: some between were overwritten.
+    pub scattered: bool,
     /// Blocks counted as consumed and not yet released.
     releasing: u64,
     /// One more than the position of a block that is passed over: shown empty, as a gap. 0: none.
@@ -93,6 +95,7 @@ impl InputPort {
             stream_type: plan.stream_type.clone(),
             chosen: 0,
             seen: false,
+            scattered: false,
             releasing: 0,
             poison: 0,
             consumed: 0,
@@ -470,21 +473,12 @@ impl InputPort {
         }
     }
 
-    /// True if what was chosen of a `lap` seat are not the last blocks before its position.
-    pub fn is_scattered(&self) -> bool {
-        let Seat::Lap { seat, buffers } = &self.seat else {
-            return false;
-        };
-        let behind = (0_u64..).zip(&buffers[..self.chosen]);
-        let first = seat.position().wrapping_sub(self.chosen as u64);
-        behind
-            .into_iter()
-            .any(|(n, (header, _))| header.position != first + n)
-    }
-
-    /// True if that block, as it was shown, is the one that is passed over.
-    pub fn passes_over(&self, shown: &SlotHeader) -> bool {
-        shown.position + 1 == self.poison
+    /// True if the block of this turn is one that is passed over.
+    pub fn passes_over(&self) -> bool {
+        self.poison != 0
+            && self
+                .block(0)
+                .is_some_and(|(h, _)| h.position + 1 == self.poison)
     }
 
     /// Applies the adapters of a further input to its chosen blocks. (`check` allows there only those that keep nothing.)
@@ -521,8 +515,12 @@ impl InputPort {
                 self.releasing = self.chosen as u64;
                 self.seen = false;
             }
-            Seat::Lap { .. } if paces => self.consumed += 1,
-            Seat::Lap { .. } => {}
+            Seat::Lap { seat, buffers } => {
+                let first = seat.position().wrapping_sub(self.chosen as u64);
+                let mut chosen = (first..).zip(&buffers[..self.chosen]);
+                self.scattered = chosen.any(|(position, (header, _))| header.position != position);
+                self.consumed += u64::from(paces);
+            }
         }
     }
 

@@ -289,11 +289,7 @@ impl OutputPort {
     }
 
     /// Finishes the headers of the blocks kept.
-    pub fn seal(&mut self, cause: u64, mut epoch: u32, mut committed_ns: u64) {
-        let told = self.told.stamped_as;
-        if let Some(recorded) = told {
-            (epoch, committed_ns) = (recorded.epoch, recorded.committed_ns);
-        }
+    pub fn seal(&mut self, cause: u64, epoch: u32, committed_ns: u64) {
         let parts = self.pending;
         let base = self.producer.published();
         let clock = self.clock;
@@ -305,9 +301,6 @@ impl OutputPort {
             header.part = part as u16;
             header.parts = parts as u16;
             header.committed_ns = committed_ns;
-            if let Some(recorded) = told {
-                header.tick = recorded.tick;
-            }
             if let Some(clock) = clock {
                 let behind = header.first_frame + u64::from(header.valid);
                 header.origin_first = header.first_frame;
@@ -317,6 +310,14 @@ impl OutputPort {
                     header.arrived_ns = header.sampled_ns;
                     header.committed_ns = header.sampled_ns;
                 }
+            }
+        }
+        if let Some(recorded) = &self.told.stamped_as {
+            for part in 0..parts {
+                let header = self.producer.slot(part).0;
+                header.tick = recorded.tick;
+                header.epoch = recorded.epoch;
+                header.committed_ns = recorded.committed_ns;
             }
         }
     }

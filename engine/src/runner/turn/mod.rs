@@ -376,16 +376,14 @@ impl<P: Prepared> Turns<P> {
         for (index, input) in self.inputs.iter_mut().enumerate() {
             input.settle_positions(Some(index) == self.pacing);
             blocks |= (input.chosen() as u32) << (4 * index);
-            if input.is_scattered() {
+            if input.scattered {
                 self.circumstances |= circumstance::SCATTERED;
+            }
+            if input.passes_over() {
+                self.circumstances |= circumstance::PASSED_OVER;
             }
         }
         self.blocks = blocks;
-        if let (Some(pacing), Some(raw)) = (self.pacing, &raw)
-            && self.inputs[pacing].passes_over(raw)
-        {
-            self.circumstances |= circumstance::PASSED_OVER;
-        }
         self.flip();
         for (index, input) in self.inputs.iter_mut().enumerate() {
             input.release(Some(index) == self.pacing);

@@ -17,10 +17,7 @@ impl<P: Prepared> Turns<P> {
         let Some(telemetry) = &mut self.telemetry else {
             return;
         };
-        let mut circumstances = core::mem::take(&mut self.circumstances);
-        if moment.off {
-            circumstances |= circumstance::OFF;
-        }
+        let mut circumstances = self.circumstances;
         let mut record = ActivationRecord {
             tick: moment.tick,
             since_ns: match about {
@@ -56,8 +53,12 @@ impl<P: Prepared> Turns<P> {
             *slot = output.published() as u16;
             circumstances |= output.circumstances;
         }
-        if circumstances & (circumstance::DROPPED | circumstance::WITHHELD) != 0 {
+        if circumstances != 0 {
+            self.circumstances = 0;
             self.outputs.iter_mut().for_each(|o| o.circumstances = 0);
+        }
+        if moment.off {
+            circumstances |= circumstance::OFF;
         }
         record.circumstances = circumstances;
         telemetry.push(&record);
