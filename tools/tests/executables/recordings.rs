@@ -34,6 +34,8 @@ fn log_of(recording: &Path, set: &[&str]) -> String {
         "--unpaced",
         "--duration",
         "8s",
+        "--record",
+        "off",
     ];
     for set in set {
         arguments.extend(["--set", set]);

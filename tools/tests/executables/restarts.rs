@@ -44,7 +44,7 @@ fn killed_demo(
     victims: &[&str],
     count: usize,
 ) -> (String, Report) {
-    let mut all = vec!["demo"];
+    let mut all = vec!["demo", "--record", "off"];
     all.extend(arguments);
     let run = place.start(place.session_command(&all));
     if count > 0 {

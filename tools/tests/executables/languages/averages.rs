@@ -30,7 +30,7 @@ fn played(place: &Place, recording: Option<&Path>) -> (String, String) {
         "stage.detect.in.frames=\"mean\"".into(),
         format!("stage.seen={{ use = \"test.seen\", params = {{ path = {:?} }}, in = {{ in = \"mean\" }} }}", seen.display()),
     ];
-    let mut arguments = vec!["demo", "--unpaced", "--duration", "4s"];
+    let mut arguments = vec!["demo", "--unpaced", "--duration", "4s", "--record", "off"];
     if let Some(recording) = recording {
         arguments.extend(["--recording", recording.to_str().unwrap()]);
     }
