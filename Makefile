@@ -35,8 +35,11 @@ tsan:
 	    echo "tsan: NOT RUN: this toolchain has no ThreadSanitizer ($(CARGO_TARGET_DIR)/tsan/probe.log)"; \
 	fi
 
-## lint: formatting, clippy and docs, warnings denied
+PEERS_MANIFEST := --manifest-path bench/peers/Cargo.toml
+
+## lint: formatting, clippy and docs, warnings denied; and the rivals' ends, built elsewhere, know what the engine needs
 lint: setup
+	$(CARGO) update --quiet --workspace --locked $(PEERS_MANIFEST)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
@@ -81,7 +84,7 @@ bench-gate:
 	$(CARGO) build --quiet --locked --profile demo -p ephapse-bench --example gate
 	$(CARGO_TARGET_DIR)/demo/examples/gate $(if $(ACCEPT),--accept)
 
-PEERS  := --locked --manifest-path bench/peers/Cargo.toml
+PEERS  := --locked $(PEERS_MANIFEST)
 # A Python that has numpy already needs no second one.
 NUMPY   = $(shell python3 -c 'import numpy' 2>/dev/null || echo python3-numpy)
 bench-peers test-peers: export CARGO_TARGET_DIR := $(CARGO_TARGET_DIR)/peers
