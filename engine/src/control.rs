@@ -59,6 +59,11 @@ pub enum Command {
         /// At most [`LONGEST_MARK`] bytes, one line.
         text: String,
     },
+    /// Switches recording off, or on again; what comes meanwhile is a gap in the capture.
+    Record {
+        /// On?
+        on: bool,
+    },
     /// Ends a stage's process and starts its executable again, where the last activation left off.
     Restart {
         /// Its name in the graph.

@@ -43,6 +43,19 @@ fn timespec(ns: u64) -> libc::timespec {
     }
 }
 
+/// From now on a file that may not become longer (`ulimit -f`) is an error of the call, which can be named, and not the end
+/// of this process.
+pub fn expect_file_limits() {
+    // SAFETY: no handler, nothing that could be interrupted.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// This thread runs only when nobody else wants its CPU.
+pub fn yield_to_everybody() {
+    // SAFETY: no pointers; 0 is the calling thread. It goes on as it is if that is refused.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
+}
+
 /// Sleeps until CLOCK_MONOTONIC reaches `deadline_ns`; may return early when a signal comes.
 pub fn sleep_until(deadline_ns: u64) {
     let time = timespec(deadline_ns);

@@ -179,6 +179,8 @@ pub struct RecordingLoss {
     pub count: u64,
     /// Of those, how many because the spool was full: the disk could not follow.
     pub spool_full: u64,
+    /// Of those, how many because recording was switched off.
+    pub off: u64,
 }
 
 /// What a hop measures.

@@ -1,5 +1,6 @@
 //! Places where the kill tests end a process: between any two stores to a ring that another process can see
-//! (`tests/kills.rs`), and between any two steps of the launcher that outlive it (`launcher_kills` of the command line).
+//! (`tests/kills.rs`) or to the spool (`tests/spool_kills.rs`, `recorder` of the command line), and between any two steps of the
+//! launcher that outlive it (`launcher_kills` there).
 //!
 //! Only in builds with debug assertions; in others a trap is nothing.
 #![cfg_attr(debug_assertions, allow(unsafe_code, reason = "kills its own process"))]
@@ -85,20 +86,39 @@ pub enum Point {
     Unlink,
     /// The folder of the session is gone, its file is not.
     Folder,
+
+    /// An entry is in the spool, nothing says so.
+    Entry,
+    /// The last intent is void, the next not written.
+    Void,
+    /// The next intent is written, and not when it holds.
+    Intent,
+    /// The intent says when it holds, the head is not there.
+    Meant,
+    /// The head is there, the account is not.
+    Head,
+    /// The account is there too.
+    Account,
+    /// The writer's next place is written and does not yet hold.
+    Place,
+    /// It holds, and what it has taken is not free yet.
+    Flipped,
+    /// The capture has a record that the place does not know.
+    Appended,
 }
 
 #[cfg(debug_assertions)]
-pub(crate) use armed::arm_as_told;
 #[cfg(debug_assertions)]
-pub use armed::{LAUNCHER, RING, VARIABLE, arm, trap};
+pub use armed::{LAUNCHER, RING, SPOOL, VARIABLE, arm, arm_as_told, trap};
 
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub(crate) const fn trap(_: Point) {}
 
+/// Nothing in this build.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub(crate) const fn arm_as_told() {}
+pub const fn arm_as_told() {}
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -151,7 +171,20 @@ mod armed {
         Point::Folder,
     ];
 
-    /// Tells a launcher where it dies: `POINT:PASS`.
+    /// Those of the spool's two ends.
+    pub const SPOOL: [Point; 9] = [
+        Point::Entry,
+        Point::Void,
+        Point::Intent,
+        Point::Meant,
+        Point::Head,
+        Point::Account,
+        Point::Place,
+        Point::Flipped,
+        Point::Appended,
+    ];
+
+    /// Tells a launcher, or its recorder, where it dies: `POINT:PASS`.
     pub const VARIABLE: &str = "EPHAPSE_TRAP";
 
     static ARMED: AtomicU32 = AtomicU32::new(0);
@@ -163,18 +196,24 @@ mod armed {
         ARMED.store(point as u32, Ordering::Relaxed);
     }
 
-    /// Arms what [`VARIABLE`] names: the launcher is another program than the test that kills it.
-    pub(crate) fn arm_as_told() {
+    /// Arms what [`VARIABLE`] names: launcher and recorder are other programs than the test that kills them.
+    ///
+    /// # Panics
+    /// The variable names nothing: a test that kills nobody would prove nothing.
+    pub fn arm_as_told() {
         let Ok(told) = std::env::var(VARIABLE) else {
             return;
         };
         let found = told.split_once(':').and_then(|(point, pass)| {
-            let point = LAUNCHER.iter().find(|p| format!("{p:?}") == point)?;
+            let point = LAUNCHER
+                .iter()
+                .chain(&SPOOL)
+                .find(|p| format!("{p:?}") == point)?;
             Some((*point, pass.parse().ok()?))
         });
         let Some((point, pass)) = found else {
             panic!(
-                "{VARIABLE}={told} names no trap of the launcher: say POINT:PASS, one of {LAUNCHER:?}"
+                "{VARIABLE}={told} names no trap: say POINT:PASS, one of {LAUNCHER:?} or {SPOOL:?}"
             );
         };
         arm(point, pass);

@@ -1,11 +1,12 @@
 //! What was appended to a capture is read again, whatever happened to the file meanwhile.
 
-use ephapse_engine::abi::{ActivationRecord, SlotHeader};
+use ephapse_engine::abi::{ActivationRecord, EventEntry, SlotHeader};
 use ephapse_engine::capture::layout::{RECORDS_AT, kind};
 use ephapse_engine::capture::{
     AppendError, AppendOptions, Appender, Capture, EndNote, EndOf, Entry, GapNote, GapOf, Item,
-    MarkNote, Meta, Recorded, RecordedActivation, seal_why,
+    Meta, Recorded, RecordedActivation, seal_why,
 };
+use ephapse_engine::text;
 use ephapse_rtconfig::plan::Plan;
 use ephapse_rtconfig::stream_type::{Dtype, Rate, StreamType, spike_layout};
 use std::collections::BTreeSet;
@@ -46,7 +47,6 @@ fn meta() -> Meta {
         processes: vec!["timer".into(), "source".into()],
         streams: vec![RAW, SPIKES],
         host: serde_json::Value::Null,
-        files: Vec::new(),
     }
 }
 
@@ -115,15 +115,15 @@ fn made(path: &Path) {
     append_raw(&mut appender, 0..1).unwrap();
     append_activations(&mut appender, 0..3);
     append_raw(&mut appender, 1..4).unwrap();
-    let said = MarkNote {
-        text: "the culture was fed".into(),
+    let said = EventEntry {
+        number: 1,
+        at_ns: 1,
         tick: 3,
-        monotonic_ns: 1,
-        realtime_ns: 2,
+        who: text::fixed("mark"),
+        what: text::fixed("the culture was fed"),
     };
-    appender
-        .append_note(Entry::note(kind::MARK), &said)
-        .unwrap();
+    let entry = Entry::note(kind::EVENTS);
+    appender.append(entry, &[said.as_bytes()]).unwrap();
     append_activations(&mut appender, 3..5);
     for position in 4..12 {
         append_raw(&mut appender, position..position + 1).unwrap();
@@ -325,7 +325,7 @@ fn a_writer_killed_in_the_middle_of_a_record_is_succeeded_at_the_last_whole_one(
     let mut torn = bytes.clone();
     torn[last - 20..=last].fill(0);
     std::fs::write(&path, &torn).unwrap();
-    let mut successor = Appender::reopen(&path, options()).unwrap();
+    let mut successor = Appender::reopen(&path, options(), None).unwrap();
     assert_eq!(successor.sequence(), whole);
     assert_eq!(successor.meta().unwrap().plan.session, "made");
     append_raw(&mut successor, 2..5).unwrap();
@@ -334,8 +334,28 @@ fn a_writer_killed_in_the_middle_of_a_record_is_succeeded_at_the_last_whole_one(
     assert_eq!(right_positions(&capture), (0..5).collect());
     let verified = capture.verify().unwrap();
     assert!(verified.is_whole() && verified.sealed, "{verified:?}");
-    let error = Appender::reopen(&path, options()).err().unwrap();
+    let error = Appender::reopen(&path, options(), None).err().unwrap();
     assert!(error.to_string().contains("is sealed"), "{error}");
+}
+
+#[test]
+fn a_successor_reads_nothing_again_that_its_predecessor_noted_as_whole() {
+    let (_folder, path) = folder();
+    let mut appender = Appender::create(&path, &meta(), options()).unwrap();
+    for position in 0..20 {
+        append_raw(&mut appender, position..position + 1).unwrap();
+    }
+    let reached = appender.reached();
+    append_raw(&mut appender, 20..21).unwrap();
+    let end = appender.reached();
+    drop(appender);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // All between the description and the noted place: whoever read it would find no record.
+    let written = reached.end as usize;
+    bytes[written - 2048..written].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+    let successor = Appender::reopen(&path, options(), Some(reached)).unwrap();
+    assert_eq!(successor.reached(), end);
 }
 
 #[test]
@@ -353,7 +373,7 @@ fn a_capture_rolls_over_and_is_read_as_one() {
     let last = appender.path().to_owned();
     drop(appender);
     // Its writer was killed in the last file.
-    let mut appender = Appender::reopen(&path, rolling).unwrap();
+    let mut appender = Appender::reopen(&path, rolling, None).unwrap();
     assert_eq!(appender.path(), last);
     append_raw(&mut appender, 300..301).unwrap();
     appender.seal(seal_why::CLOSED).unwrap();

@@ -5,9 +5,11 @@
 //! `EPHAPSE_KILLS` of them (100 at least); at every trap point `src/trap.rs` at least 20.
 #![cfg(debug_assertions)]
 
+mod child;
 mod ends;
+mod mixed;
 
-use ends::{header, mixed};
+use ends::header;
 use ephapse_engine::abi::{
     PAGE, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords, end_reason,
 };
@@ -16,6 +18,7 @@ use ephapse_engine::shm::Access;
 use ephapse_engine::sync::Ordering;
 use ephapse_engine::trap::{Point, RING, arm, trap};
 use ephapse_rtconfig::plan::Full;
+use mixed::mixed;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -109,19 +112,19 @@ fn relay(input: &mut HoldSeat, output: &mut Producer) {
 #[test]
 #[ignore = "a process that is killed, started by the test of this file"]
 fn stage() {
-    let Some(told) = ends::told() else { return };
+    let Some(told) = child::told() else { return };
     let [input, output, point, pass] = &told[..] else {
         panic!("told {told:?}")
     };
     if let Some(point) = RING.iter().find(|p| format!("{p:?}") == *point) {
         arm(*point, pass.parse().unwrap());
     }
-    let mut output = ends::producer(&ends::file(output), NUMBERS);
+    let mut output = ends::producer(&child::file(output), NUMBERS);
     if !output.ended() {
         if input == "none" {
             source(&mut output, BLOCKS);
         } else {
-            relay(&mut ends::seat(&ends::file(input), NUMBERS), &mut output);
+            relay(&mut ends::seat(&child::file(input), NUMBERS), &mut output);
         }
     }
     output.end(end_reason::FINISHED, 0);
@@ -133,7 +136,7 @@ struct Stage {
     name: &'static str,
     input: Option<File>,
     output: File,
-    child: Option<ends::Process>,
+    child: Option<child::Process>,
     /// The trap that it runs into, perhaps.
     armed: Option<Point>,
 }
@@ -173,15 +176,15 @@ impl Stage {
         let hits = |point: &Point| deaths.at.get(&(self.name, *point)).copied();
         let least = points(self).min_by_key(|p| (hits(p).unwrap_or(0), random.below(8)));
         self.armed = least.filter(|_| may_die && random.below(8) != 0);
-        let input = self.input.as_ref().map_or("none".into(), ends::word);
+        let input = self.input.as_ref().map_or("none".into(), child::word);
         let point = self.armed.map_or("none".into(), |p| format!("{p:?}"));
         let pass = 1 + match self.armed {
             // Come to once or twice in a life.
             Some(Point::Attach | Point::Attached | Point::End | Point::Wait) => 0,
             _ => random.below(6),
         };
-        let told = [input, ends::word(&self.output), point, pass.to_string()];
-        self.child = Some(ends::start("stage", &told));
+        let told = [input, child::word(&self.output), point, pass.to_string()];
+        self.child = Some(child::start("stage", &told));
     }
 
     /// What the launcher does when it has seen a stage dead: its roles are free again.

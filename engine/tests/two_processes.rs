@@ -1,10 +1,13 @@
 //! Ten million numbered blocks between two processes, spinning and sleeping (`EPHAPSE_ITEMS` of them in `make accept`: 10^9).
 
+mod child;
 mod ends;
+mod mixed;
 
-use ends::{header, mixed};
+use ends::header;
 use ephapse_engine::abi::end_reason;
 use ephapse_rtconfig::plan::Full;
+use mixed::mixed;
 use std::time::{Duration, Instant};
 
 const SLOTS: u32 = 1024;
@@ -32,12 +35,12 @@ fn spin_until(mut ready: impl FnMut() -> bool) {
 #[test]
 #[ignore = "the producer's process, started by the tests of this file"]
 fn producer() {
-    let Some(told) = ends::told() else { return };
+    let Some(told) = child::told() else { return };
     let [ring, items, sleeps] = &told[..] else {
         panic!("told {told:?}")
     };
     let (items, sleeps): (u64, bool) = (items.parse().unwrap(), sleeps == "futex");
-    let mut producer = ends::producer(&ends::file(ring), 1);
+    let mut producer = ends::producer(&child::file(ring), 1);
     let mut next = 0;
     while next < items {
         // One block, or several with one store.
@@ -70,8 +73,8 @@ fn pass(mode: &str) {
     let items = items();
     let ring = ends::ring(SLOTS, 1, Full::Wait);
     let mut seat = ends::seat(&ring, 1);
-    let told = [ends::word(&ring), items.to_string(), mode.to_owned()];
-    let mut maker = ends::start("producer", &told);
+    let told = [child::word(&ring), items.to_string(), mode.to_owned()];
+    let mut maker = child::start("producer", &told);
     let begun = Instant::now();
     let (mut next, mut sum) = (0_u64, 0_u64);
     while !seat.done() {

@@ -57,6 +57,8 @@ pub enum Command {
     Graph(SessionGraphArgs),
     /// Records a remark with the tick of this moment: an entry among the session's events, and in its capture
     Mark(MarkArgs),
+    /// Switches the recording of a running session off, or on again: what comes meanwhile is a gap in its capture
+    Record(RecordArgs),
     /// Starts a stage's executable again in a running session, where its last activation left off: edit, build, restart
     Restart(RestartArgs),
     /// Prints the blocks of a running stream, or keeps them in a NumPy file; never holds the session back
@@ -87,7 +89,10 @@ pub enum Command {
     ///
     /// Exit codes: 0 everything is what was written; 1 something is damaged, named with file and byte, or is not what was certified.
     Verify(VerifyArgs),
-    /// Makes a sealed copy of everything that is whole in a capture; what is lost is named, the capture itself only read
+    /// Makes a sealed copy of everything that is whole in a damaged capture, or completes that of a killed session
+    ///
+    /// What is lost is named, and the damaged capture itself only read. While a killed session's memory is still there (until
+    /// `ephapse gc` or the next start), its capture is completed in place from that, and sealed.
     Recover(RecoverArgs),
     /// Writes streams of a capture as files that other software opens
     ///
@@ -426,6 +431,26 @@ pub struct MarkArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct RecordArgs {
+    /// Whether what comes is kept
+    pub switch: Switch,
+    /// Session; may be left out if only one runs
+    #[arg(long)]
+    pub session: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// Keep what comes
+    On,
+    /// Pass it over
+    Off,
+}
+
+#[derive(Debug, Args)]
 pub struct RestartArgs {
     /// Stage, by its name in the graph
     pub stage: String,
@@ -534,7 +559,7 @@ pub struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
-    /// Capture, by any of its files
+    /// Capture, by any of its files, or the name of a killed session
     pub file: PathBuf,
     /// The copy, which is not there yet. Default: `run.recovered.cap` beside `run.cap`
     #[arg(long, value_name = "FILE")]

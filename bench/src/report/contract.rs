@@ -389,4 +389,6 @@ pub struct CaptureLossReport {
     pub count: u64,
     /// Of those, how many because the disk could not follow.
     pub spool_full: u64,
+    /// Of those, how many because recording was switched off.
+    pub off: u64,
 }

@@ -269,6 +269,7 @@ impl From<&outcome::RecordingLoss> for CaptureLossReport {
             of: l.of.clone(),
             count: l.count,
             spool_full: l.spool_full,
+            off: l.off,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::file_set::{first_of, path_of};
 use super::layout::{
-    BYTE_ORDER, FileHeader, HEADER_PAGE, LONGEST_BODY, MAGIC, RECORD_MAGIC, RECORDS_AT,
+    ALIGNMENT, BYTE_ORDER, FileHeader, HEADER_PAGE, LONGEST_BODY, MAGIC, RECORD_MAGIC, RECORDS_AT,
     RecordHeader, VERSION_MAJOR, VERSION_MINOR, kind,
 };
 use super::meta::{Meta, SealNote, seal_why};
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use zerocopy::IntoBytes;
 
 const PAGE: u64 = 4096;
+/// A seal takes at most so much.
+const SEAL_BYTES: u64 = 256;
 
 /// How a capture is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,19 @@ impl Entry {
             at_ns: os::monotonic_ns(),
         }
     }
+}
+
+/// A place between two records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Number of the file, from 1.
+    pub file: u32,
+    /// Byte in it behind the last record.
+    pub end: u64,
+    /// Records in it.
+    pub records: u64,
+    /// Sequence of the last one, over all files.
+    pub sequence: u64,
 }
 
 /// One file of the capture, open at its end.
@@ -304,11 +319,16 @@ impl Appender {
         })
     }
 
-    /// Goes on with a capture whose writer died: `path` is any of its files. What that writer had begun is cleared.
+    /// Goes on with a capture whose writer died: `path` is any of its files. What that writer had begun is cleared. What lies
+    /// before `known` is taken for whole and not read again.
     ///
     /// # Errors
     /// It is no capture, or sealed already, or cannot be written.
-    pub fn reopen(path: &Path, options: AppendOptions) -> Result<Self, AppendError> {
+    pub fn reopen(
+        path: &Path,
+        options: AppendOptions,
+        known: Option<Reached>,
+    ) -> Result<Self, AppendError> {
         let not_open = |path: &Path, why: &str| AppendError::NotOpen {
             path: path.to_owned(),
             why: why.to_owned(),
@@ -332,8 +352,16 @@ impl Appender {
             }
         }
         let size = file.metadata().map_err(|e| failed(&last, e))?.len();
-        let mut scan = Scan::new(&file, &header, size);
-        let (mut end, mut records, mut sequence, mut meta) = (RECORDS_AT, 0, 0, None);
+        let mut meta = description(&file, &header, size).map_err(|e| failed(&last, e))?;
+        let known = known.filter(|known| known.file == header.number && known.end <= size);
+        let known = known.unwrap_or(Reached {
+            file: header.number,
+            end: RECORDS_AT,
+            records: 0,
+            sequence: header.first_sequence.saturating_sub(1),
+        });
+        let (mut end, mut records, mut sequence) = (known.end, known.records, known.sequence);
+        let mut scan = Scan::resume(&file, &header, size, end, sequence);
         while let Some(step) = scan.next_step().map_err(|e| failed(&last, e))? {
             let Step::Record { at, header } = step else {
                 continue;
@@ -416,8 +444,9 @@ impl Appender {
         let holds_something = self.open.records > 2;
         let roll_bytes = self.options.roll_bytes.unwrap_or(u64::MAX);
         let roll_ns = self.options.roll_ns.unwrap_or(u64::MAX);
+        let with_seal = bytes.saturating_add(2 * ALIGNMENT + SEAL_BYTES);
         holds_something
-            && (self.open.end.saturating_add(bytes) > roll_bytes
+            && (self.open.end.saturating_add(with_seal) > roll_bytes
                 || os::monotonic_ns().saturating_sub(self.open.opened_ns) > roll_ns)
     }
 
@@ -473,6 +502,16 @@ impl Appender {
         self.seal_file(why)
     }
 
+    /// How far it has come.
+    pub fn reached(&self) -> Reached {
+        Reached {
+            file: self.open.header.number,
+            end: self.open.end,
+            records: self.open.records,
+            sequence: self.sequence - 1,
+        }
+    }
+
     /// Sequence of the next record.
     pub fn sequence(&self) -> u64 {
         self.sequence
@@ -522,6 +561,20 @@ fn begin(
         }
     }
     Ok(open)
+}
+
+/// The description at the start of a file; `None` if neither copy is whole.
+fn description(file: &File, header: &FileHeader, size: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut scan = Scan::new(file, header, size);
+    for _ in 0..2 {
+        if let Some(Step::Record { at, header }) = scan.next_step()?
+            && header.kind == kind::META
+            && let Some(body) = scan.body(at, &header)?
+        {
+            return Ok(Some(body));
+        }
+    }
+    Ok(None)
 }
 
 fn json(path: &Path, note: &impl serde::Serialize) -> Result<Vec<u8>, AppendError> {

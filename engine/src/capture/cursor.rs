@@ -3,12 +3,14 @@
 use super::damage::Damage;
 use super::file_set::{following, path_of};
 use super::layout::{ALIGNMENT, BLOCK_ALIGNMENT, FileHeader, RECORDS_AT, RecordHeader, kind};
-use super::meta::{EndNote, GapNote, MarkNote, Meta, ParamsNote, SealNote, seal_why};
+use super::meta::{EndNote, FileNote, GapNote, MarkNote, Meta, ParamsNote, SealNote, seal_why};
 use super::reader::CaptureError;
 use super::scan::{Scan, Step, read_file_header};
 use crate::abi::{ActivationRecord, EventEntry, SlotHeader};
+use crate::control;
 use crate::outcome::Tie;
 use crate::shm::read_at;
+use crate::text;
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -48,6 +50,8 @@ pub enum Item {
     Tie(Tie),
     /// A remark.
     Mark(MarkNote),
+    /// Executables and parameter files.
+    Files(Vec<FileNote>),
     /// How the streams ended.
     End(EndNote),
     /// Nothing follows in this file.
@@ -510,14 +514,18 @@ impl Cursor {
             }
             kind::EVENTS => {
                 for index in 0..count {
-                    let entry = read_at(body, index * size_of::<EventEntry>())?;
-                    self.ready.push_back(Item::Event(entry));
+                    let entry: EventEntry = read_at(body, index * size_of::<EventEntry>())?;
+                    let item = match remark(&self.meta, &entry) {
+                        Some(mark) => Item::Mark(mark),
+                        None => Item::Event(entry),
+                    };
+                    self.ready.push_back(item);
                 }
             }
             kind::GAP => self.ready.push_back(Item::Gap(note(body)?)),
             kind::PARAMS => self.ready.push_back(Item::Params(note(body)?)),
             kind::TIE => self.ready.push_back(Item::Tie(note(body)?)),
-            kind::MARK => self.ready.push_back(Item::Mark(note(body)?)),
+            kind::FILES => self.ready.push_back(Item::Files(note(body)?)),
             kind::END => self.ready.push_back(Item::End(note(body)?)),
             kind::SEAL => self.ready.push_back(Item::Seal(note(body)?)),
             // Known, or added by a later minor version: nothing to show.
@@ -525,6 +533,17 @@ impl Cursor {
         }
         Some(())
     }
+}
+
+/// The remark that an event is; `None` if it is none.
+fn remark(meta: &Meta, entry: &EventEntry) -> Option<MarkNote> {
+    let since = entry.at_ns.wrapping_sub(meta.created_monotonic_ns);
+    (text::of(&entry.who) == control::MARK).then(|| MarkNote {
+        text: text::of(&entry.what),
+        tick: entry.tick,
+        monotonic_ns: entry.at_ns,
+        realtime_ns: meta.created_realtime_ns.wrapping_add(since),
+    })
 }
 
 fn note<T: DeserializeOwned>(body: &[u8]) -> Option<T> {

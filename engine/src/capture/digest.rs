@@ -12,19 +12,30 @@ const AT_ONCE: usize = 1 << 20;
 /// # Errors
 /// It cannot be read.
 pub fn sha256_of(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
+    let all = sha256_while(File::open(path)?, || true)?;
+    all.ok_or_else(|| io::ErrorKind::Interrupted.into())
+}
+
+/// The same of a file that is open, as long as the caller `goes_on`; `None` if it did not.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn sha256_while(
+    mut file: File,
+    goes_on: impl Fn() -> bool,
+) -> io::Result<Option<(u64, String)>> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; AT_ONCE];
     let mut bytes = 0;
-    loop {
+    while goes_on() {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            break;
+            return Ok(Some((bytes, hex(&hasher.finalize()))));
         }
         hasher.update(&buffer[..read]);
         bytes += read as u64;
     }
-    Ok((bytes, hex(&hasher.finalize())))
+    Ok(None)
 }
 
 /// SHA-256 of some bytes, as 64 hexadecimal digits.

@@ -39,8 +39,8 @@ pub mod kind {
     pub const PARAMS: u16 = 6;
     /// One instant on several clocks: JSON.
     pub const TIE: u16 = 7;
-    /// Somebody's remark: JSON.
-    pub const MARK: u16 = 8;
+    /// Executables and parameter files: JSON.
+    pub const FILES: u16 = 8;
     /// How the streams ended: JSON.
     pub const END: u16 = 9;
     /// Nothing follows in this file: JSON.
@@ -55,7 +55,7 @@ pub mod kind {
         "events",
         "params",
         "tie",
-        "mark",
+        "files",
         "end",
         "seal",
     ];

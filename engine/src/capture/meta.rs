@@ -28,8 +28,6 @@ pub struct Meta {
     pub streams: Vec<u32>,
     /// The host's fingerprint.
     pub host: Value,
-    /// Executables and parameter files, as they were when the session started.
-    pub files: Vec<FileNote>,
 }
 
 impl Meta {
@@ -57,16 +55,16 @@ impl Meta {
     }
 }
 
-/// A file that the session ran or read its parameters from.
+/// A file that the session ran or read its parameters from, as it was when the process that does so was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileNote {
-    /// What it was for: `launcher`, `stage`, the name of a stage, or of a stage's parameter.
+    /// What it was for: `launcher` (and every stage that comes with it), the name of a stage, or `stage.parameter`.
     pub role: String,
     /// Where it was.
     pub path: String,
     /// Its size.
     pub bytes: u64,
-    /// SHA-256, 64 hexadecimal digits.
+    /// SHA-256, 64 hexadecimal digits; empty: it was too long to be read, or could not be read in time.
     pub sha256: String,
     /// What it says of its version; empty if nothing.
     pub version: String,
@@ -101,7 +99,7 @@ pub struct GapNote {
 pub struct ParamsNote {
     /// Stage.
     pub stage: String,
-    /// Their epoch; the first is 1.
+    /// Their epoch: 0, and one more with every change.
     pub epoch: u64,
     /// Tick at which they were seen.
     pub tick: u64,
@@ -109,7 +107,7 @@ pub struct ParamsNote {
     pub params: Value,
 }
 
-/// Somebody's remark.
+/// Somebody's remark: an event of `mark`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkNote {
     /// What was said.
@@ -118,7 +116,7 @@ pub struct MarkNote {
     pub tick: u64,
     /// CLOCK_MONOTONIC, ns.
     pub monotonic_ns: u64,
-    /// CLOCK_REALTIME, ns.
+    /// CLOCK_REALTIME, ns, by the clocks of the moment when recording began.
     pub realtime_ns: u64,
 }
 

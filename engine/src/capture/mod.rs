@@ -14,6 +14,7 @@ mod damage;
 mod digest;
 pub mod disk;
 mod file_set;
+mod files;
 pub mod layout;
 mod live;
 mod lock;
@@ -30,12 +31,13 @@ mod summary;
 mod verify;
 mod writer;
 
-pub use append::{AppendError, AppendOptions, Appender, Entry};
+pub use append::{AppendError, AppendOptions, Appender, Entry, Reached};
 pub use blocks::{Activations, Blocks, Recorded, RecordedActivation};
 pub use cursor::{Cursor, Item, Place, Placed};
 pub use damage::Damage;
 pub use digest::{sha256, sha256_of};
 pub use file_set::path_of as path_of_file;
+pub use files::NamedFile;
 pub use live::of_session;
 pub use lock::CaptureLock;
 pub use meta::{
@@ -47,4 +49,4 @@ pub use reader::{Capture, CaptureError};
 pub use salvage::{SalvageError, Salvaged, salvage};
 pub use summary::{StreamSummary, Summary};
 pub use verify::Verification;
-pub use writer::{RecordError, Step, Writer};
+pub use writer::{RecordError, Step, Writer, append_options};

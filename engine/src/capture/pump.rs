@@ -3,6 +3,9 @@
 //!
 //! A block goes from its slot into a private copy, and from there, if it was whole, into the spool. The seat's own position
 //! follows: a successor stands where the spool's account says.
+//!
+//! While recording is off everything is passed over and only counted; what was passed over becomes one gap of each source
+//! when recording goes on, or ends.
 
 use super::layout::BLOCK_ALIGNMENT;
 use super::spool::{Account, Filling, Kind, Why, stride};
@@ -90,15 +93,20 @@ impl Pump {
         })
     }
 
-    /// Looks at every source once. True if anything was taken.
-    pub fn round(&mut self) -> bool {
+    /// Looks at every source once. True if anything was taken. `last`: nothing comes any more, so that even while recording
+    /// is off the gaps are told.
+    pub fn round(&mut self, last: bool) -> bool {
         let sources = self.waits.len();
+        let off = self.spool.told_off();
         let mut took = false;
         for turn in 0..sources {
             let source = (self.first + turn) % sources;
             let mut looks = 0;
             let last = loop {
-                let look = match source.checked_sub(self.seats.len()) {
+                let process = source.checked_sub(self.seats.len());
+                let look = match process {
+                    _ if off => self.pass_over(source, process, last),
+                    _ if self.spool.account(source).is_untold() => self.tell_off(source),
                     None => self.take_block(source),
                     Some(process) => self.take_records(source, process),
                 };
@@ -112,6 +120,8 @@ impl Pump {
                 seat.ring_producer();
             }
             if last == Look::NoRoom {
+                // Nobody else has a turn: what they all lose until theirs is lost for that.
+                self.waits.fill(true);
                 // Smaller blocks would still fit, and leave ever less room for this one: it is first next time.
                 self.first = source;
                 return took;
@@ -131,6 +141,7 @@ impl Pump {
         let mut records = self.records.iter().enumerate();
         blocks
             && records.all(|(p, kept)| self.spool.account(first + p).position >= kept.published())
+            && !(0..self.waits.len()).any(|source| self.spool.account(source).is_untold())
     }
 
     /// The launcher's order to take the rest and leave.
@@ -147,7 +158,6 @@ impl Pump {
                 }
                 let most = block_bytes(seat.payload_bytes());
                 if !self.spool.has_room(stride(0) + stride(most)) {
-                    self.waits[source] = true;
                     return Look::NoRoom;
                 }
                 let header = seat.take(&mut self.payload);
@@ -220,6 +230,67 @@ impl Pump {
         after
     }
 
+    /// Recording is off: counts what there is and lets it go. `process`: of which these are the records; else blocks.
+    fn pass_over(&mut self, source: usize, process: Option<usize>, last: bool) -> Look {
+        let account = self.spool.account(source);
+        // A successor goes back with a `lap` seat, and gives back what is counted with a `hold` seat: the one moves before
+        // it is counted, the other behind.
+        let reached = match process {
+            Some(process) => self.records[process].published(),
+            None => match &mut self.seats[source] {
+                Seat::Lap(seat) => {
+                    seat.jump_to_newest(0);
+                    seat.position()
+                }
+                Seat::Hold(seat) => seat.position() + seat.available(),
+            },
+        };
+        let passed = reached.saturating_sub(account.position);
+        if passed == 0 {
+            return if last && account.is_untold() {
+                self.tell_off(source)
+            } else {
+                Look::Nothing
+            };
+        }
+        let after = Account {
+            position: reached,
+            jumped: account.jumped + passed,
+            off: account.off + passed,
+            ..account
+        };
+        self.spool.note(source, after);
+        match process {
+            Some(process) => self.records[process].keep(reached),
+            None => {
+                if let Seat::Hold(seat) = &mut self.seats[source] {
+                    seat.release(passed);
+                }
+            }
+        }
+        self.waits[source] = false;
+        Look::Took
+    }
+
+    /// Puts the gap for what was passed over while recording was off.
+    fn tell_off(&mut self, source: usize) -> Look {
+        let account = self.spool.account(source);
+        let untold = account.off - account.off_told;
+        if !self.spool.has_room(stride(0)) {
+            return Look::NoRoom;
+        }
+        let after = Account {
+            gaps: account.gaps + 1,
+            off_told: account.off,
+            ..account
+        };
+        let from = account.position - untold;
+        let gap = Kind::Gap(untold, Why::Off);
+        let now_ns = os::monotonic_ns();
+        self.spool.put(source, gap, from, now_ns, &[], after);
+        Look::Took
+    }
+
     fn take_records(&mut self, source: usize, process: usize) -> Look {
         let account = self.spool.account(source);
         let kept = &self.records[process];
@@ -228,7 +299,6 @@ impl Pump {
         }
         let most = BATCH * size_of::<ActivationRecord>();
         if !self.spool.has_room(stride(0) + stride(most)) {
-            self.waits[source] = true;
             return Look::NoRoom;
         }
         let (first, count) = kept.copy(account.position, &mut self.batch);

@@ -48,24 +48,30 @@ impl Recovered {
 ///
 /// The caller has made sure that all of its processes are dead.
 pub fn recover(folder: &Path) -> Option<Recovered> {
-    let text = std::fs::read_to_string(folder.join(format!("{RECORDER}.json"))).ok()?;
-    let file: StageFile = serde_json::from_str(&text).ok()?;
-    let Duty::Recorder(duty) = &file.duty else {
-        return None;
-    };
-    let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly);
+    let (session_segment, duty) = recorder_duty(folder)?;
+    let session = Segment::open(&session_segment, segment::SESSION, Access::ReadOnly);
     let appended = session
         .map_err(RecordError::from)
-        .and_then(|session| append_rest(&session, duty));
+        .and_then(|session| append_rest(&session, &duty));
     let (bytes, error) = match appended {
         Ok(bytes) => (bytes, None),
         Err(error) => (0, Some(error)),
     };
     Some(Recovered {
-        capture: duty.capture.clone(),
+        capture: duty.capture,
         bytes,
         error,
     })
+}
+
+/// The session's segment, and what its recorder was told. `None` if it has none.
+pub(crate) fn recorder_duty(folder: &Path) -> Option<(String, RecorderDuty)> {
+    let text = std::fs::read_to_string(folder.join(format!("{RECORDER}.json"))).ok()?;
+    let file: StageFile = serde_json::from_str(&text).ok()?;
+    match file.duty {
+        Duty::Recorder(duty) => Some((file.session_segment, *duty)),
+        _ => None,
+    }
 }
 
 /// Appends what is left and seals the capture. Returns how many bytes there were.
@@ -85,7 +91,7 @@ pub fn append_rest(session: &Segment, duty: &RecorderDuty) -> Result<u64, Record
     let mut pump = Pump::attach(session, duty, u64::from(std::process::id()))?;
     let mut writer = Writer::attach(session, duty)?;
     let before = writer.appended_bytes();
-    while pump.round() || !pump.took_all() {
+    while pump.round(true) || !pump.took_all() {
         writer.append_waiting()?;
     }
     writer.append_waiting()?;

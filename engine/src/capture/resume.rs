@@ -1,6 +1,6 @@
 //! What stands in a capture behind the last record that its writer has noted: at most one of its own.
 
-use super::append::AppendError;
+use super::append::{AppendError, Reached};
 use super::file_set::following;
 use super::layout::{RecordHeader, kind};
 use super::scan::{Scan, Step, read_file_header};
@@ -17,9 +17,9 @@ pub struct Tail {
     pub event: Option<u64>,
 }
 
-/// Looks through the last two files of the capture that begins with `first` for records behind `sequence`: one append adds
-/// at most one record, before which it may have begun a file.
-pub fn tail_of(first: &Path, sequence: u64) -> Result<Tail, AppendError> {
+/// Looks through the last two files of the capture that begins with `first` for records behind what was `reached`: one
+/// append adds at most one record, before which it may have begun a file.
+pub fn tail_of(first: &Path, reached: Reached) -> Result<Tail, AppendError> {
     let failed = |source| AppendError::Io {
         path: first.to_owned(),
         source,
@@ -33,12 +33,17 @@ pub fn tail_of(first: &Path, sequence: u64) -> Result<Tail, AppendError> {
         let file = File::open(path).map_err(failed)?;
         let header = read_file_header(&file).map_err(|why| failed(io::Error::other(why)))?;
         let size = file.metadata().map_err(failed)?.len();
-        let mut scan = Scan::new(&file, &header, size);
+        let known = header.number == reached.file && reached.end <= size;
+        let mut scan = if known {
+            Scan::resume(&file, &header, size, reached.end, reached.sequence)
+        } else {
+            Scan::new(&file, &header, size)
+        };
         while let Some(step) = scan.next_step().map_err(failed)? {
             let Step::Record { header, .. } = step else {
                 continue;
             };
-            if header.sequence <= sequence {
+            if header.sequence <= reached.sequence {
                 continue;
             }
             match header.kind {

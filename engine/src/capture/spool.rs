@@ -22,9 +22,11 @@
     reason = "reads and writes a ring of bytes in mapped memory"
 )]
 
+use super::append::Reached;
 use crate::abi::{LINE, OPEN, PAGE, SegmentHeader, segment};
 use crate::shm::{self, Access, Mapping, Segment, ShmError, Words, pages, read_at, write_at};
 use crate::sync::{AtomicU64, Ordering};
+use crate::trap::{Point, trap};
 use std::fs::File;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -99,10 +101,12 @@ pub struct EmptyWords {
 pub struct OrderWords {
     /// 1: everybody else has left; take the rest, end the capture, leave.
     pub finish: AtomicU64,
-    pad0: [u64; 15],
+    /// 1: pass over what comes, until it is 0 again.
+    pub off: AtomicU64,
+    pad0: [u64; 14],
 }
 
-const ACCOUNT_WORDS: usize = 7;
+const ACCOUNT_WORDS: usize = 9;
 const PLACE_WORDS: usize = 8;
 
 /// Account of one source, 128 bytes: published = consumed + lapped + jumped + left.
@@ -110,7 +114,7 @@ const PLACE_WORDS: usize = 8;
 pub struct SourceAccount {
     /// In the order of [`Account`].
     pub words: [AtomicU64; ACCOUNT_WORDS],
-    pad0: [u64; 9],
+    pad0: [u64; 7],
 }
 
 const _: () = {
@@ -129,7 +133,7 @@ pub struct Account {
     pub consumed: u64,
     /// Overwritten before they were read.
     pub lapped: u64,
-    /// Passed over because the producer wrote what cannot be.
+    /// Passed over: the producer wrote what cannot be, or recording was off.
     pub jumped: u64,
     /// Of those lapped: while the spool had no room.
     pub no_room: u64,
@@ -137,9 +141,18 @@ pub struct Account {
     pub bytes: u64,
     /// Gaps.
     pub gaps: u64,
+    /// Of those jumped: while recording was off.
+    pub off: u64,
+    /// Of those: how many a gap tells of. The rest is told when recording goes on or ends.
+    pub off_told: u64,
 }
 
 impl Account {
+    /// True if something was passed over while recording was off that no gap tells of yet.
+    pub fn is_untold(&self) -> bool {
+        self.off > self.off_told
+    }
+
     fn words(&self) -> [u64; ACCOUNT_WORDS] {
         [
             self.position,
@@ -149,11 +162,23 @@ impl Account {
             self.no_room,
             self.bytes,
             self.gaps,
+            self.off,
+            self.off_told,
         ]
     }
 
     fn from_words(words: [u64; ACCOUNT_WORDS]) -> Self {
-        let [position, consumed, lapped, jumped, no_room, bytes, gaps] = words;
+        let [
+            position,
+            consumed,
+            lapped,
+            jumped,
+            no_room,
+            bytes,
+            gaps,
+            off,
+            off_told,
+        ] = words;
         Account {
             position,
             consumed,
@@ -162,6 +187,8 @@ impl Account {
             no_room,
             bytes,
             gaps,
+            off,
+            off_told,
         }
     }
 }
@@ -173,8 +200,8 @@ pub struct Place {
     pub taken: u64,
     /// Entries taken.
     pub entries: u64,
-    /// Records in the capture: the sequence of the last.
-    pub sequence: u64,
+    /// Where in the capture that was.
+    pub reached: Reached,
     /// Number of the last event appended.
     pub event: u64,
     /// Bytes of entries appended to the capture: all that were taken but those given up.
@@ -186,21 +213,36 @@ impl Place {
         [
             self.taken,
             self.entries,
-            self.sequence,
+            self.reached.sequence,
             self.event,
             self.appended,
-            0,
-            0,
-            0,
+            u64::from(self.reached.file),
+            self.reached.end,
+            self.reached.records,
         ]
     }
 
     fn from_words(words: [u64; PLACE_WORDS]) -> Self {
-        let [taken, entries, sequence, event, appended, ..] = words;
-        Place {
+        let [
             taken,
             entries,
             sequence,
+            event,
+            appended,
+            file,
+            end,
+            records,
+        ] = words;
+        Place {
+            taken,
+            entries,
+            reached: Reached {
+                // 0, which no file has, for a number that cannot be.
+                file: u32::try_from(file).unwrap_or_default(),
+                end,
+                records,
+                sequence,
+            },
             event,
             appended,
         }
@@ -217,11 +259,13 @@ pub enum Why {
     SpoolFull = 2,
     /// The producer wrote what cannot be.
     Damaged = 3,
+    /// Recording was switched off.
+    Off = 4,
 }
 
 impl Why {
     fn of(number: u16) -> Option<Self> {
-        [Why::Lapped, Why::SpoolFull, Why::Damaged]
+        [Why::Lapped, Why::SpoolFull, Why::Damaged, Why::Off]
             .into_iter()
             .find(|why| *why as u16 == number)
     }
@@ -232,6 +276,7 @@ impl Why {
             Why::Lapped => "lapped",
             Why::SpoolFull => "spool full",
             Why::Damaged => "damaged",
+            Why::Off => "off",
         }
     }
 }
@@ -559,7 +604,7 @@ impl Filling {
             self.copy_in(at, part);
             at += part.len() as u64;
         }
-        trap(Point::Filled);
+        trap(Point::Entry);
         self.flip(source, bytes, account);
         true
     }
@@ -576,19 +621,19 @@ impl Filling {
         let entries = self.number + u64::from(bytes > 0);
         let fill = &self.view.fill;
         fill.intent_head.store(OPEN, Ordering::Release);
-        trap(Point::Open);
+        trap(Point::Void);
         fill.intent_source.store(source as u64, Ordering::Release);
         fill.intent_entries.store(entries, Ordering::Release);
         for (word, value) in fill.intent_account.iter().zip(account.words()) {
             word.store(value, Ordering::Release);
         }
-        trap(Point::Meant);
+        trap(Point::Intent);
         fill.intent_head.store(head, Ordering::Release);
-        trap(Point::Said);
+        trap(Point::Meant);
         fill.head.store(head, Ordering::Release); // [H]
-        trap(Point::Done);
+        trap(Point::Head);
         self.tell(source, account.words(), entries);
-        trap(Point::Told);
+        trap(Point::Account);
         self.head = head;
         self.number = entries;
         self.accounts[source] = account;
@@ -612,6 +657,11 @@ impl Filling {
     /// The launcher's order to take the rest and leave.
     pub fn told_to_finish(&self) -> bool {
         self.view.orders.finish.load(Ordering::Acquire) != 0
+    }
+
+    /// The launcher's order to pass over what comes.
+    pub fn told_off(&self) -> bool {
+        self.view.orders.off.load(Ordering::Acquire) != 0
     }
 }
 
@@ -761,7 +811,7 @@ impl Emptying {
         for (word, value) in other.iter().zip(place.words()) {
             word.store(value, Ordering::Release);
         }
-        trap(Point::Placed);
+        trap(Point::Place);
         empty.flip.store(flip.wrapping_add(1), Ordering::Release);
         trap(Point::Flipped);
         empty.taken.store(place.taken, Ordering::Release); // [K]
@@ -771,83 +821,6 @@ impl Emptying {
     /// Says why nothing can be appended now; an empty text: it can.
     pub fn say(&self, why: &str) {
         crate::text::store(&self.view.empty.why, why);
-    }
-}
-
-/// Places where the kill tests end their process: between any two stores that another process can see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Point {
-    /// An entry is written, nothing says so.
-    Filled = 1,
-    /// The last intent is void, the next not written.
-    Open,
-    /// The next is written, and not said.
-    Meant,
-    /// The intent says when it holds.
-    Said,
-    /// `head` is there, the account is not.
-    Done,
-    /// The account is there too.
-    Told,
-    /// The next place is written and does not yet hold.
-    Placed,
-    /// It holds, `taken` is not stored.
-    Flipped,
-    /// The capture has a record that the place does not know: in the recorder's writer.
-    Appended,
-}
-
-pub use kill::trap;
-#[cfg(debug_assertions)]
-pub use kill::{POINTS, arm};
-
-#[cfg(not(debug_assertions))]
-mod kill {
-    /// Nothing in this build.
-    #[inline(always)]
-    pub const fn trap(_: super::Point) {}
-}
-
-#[cfg(debug_assertions)]
-mod kill {
-    use super::Point;
-    use core::sync::atomic::{AtomicU32, Ordering};
-
-    /// All of them.
-    pub const POINTS: [Point; 9] = [
-        Point::Filled,
-        Point::Open,
-        Point::Meant,
-        Point::Said,
-        Point::Done,
-        Point::Told,
-        Point::Placed,
-        Point::Flipped,
-        Point::Appended,
-    ];
-
-    static ARMED: AtomicU32 = AtomicU32::new(0);
-    static LEFT: AtomicU32 = AtomicU32::new(0);
-
-    /// This process dies when it comes to `point` for the `pass`-th time from now on.
-    pub fn arm(point: Point, pass: u32) {
-        LEFT.store(pass, Ordering::Relaxed);
-        ARMED.store(point as u32, Ordering::Relaxed);
-    }
-
-    /// Dies here if this is the point and the pass.
-    #[inline]
-    pub fn trap(point: Point) {
-        if ARMED.load(Ordering::Relaxed) == point as u32
-            && LEFT.fetch_sub(1, Ordering::Relaxed) == 1
-        {
-            // SAFETY: plain system calls; the process does not outlive the first.
-            unsafe {
-                libc::kill(libc::getpid(), libc::SIGKILL);
-                libc::pause();
-            }
-        }
     }
 }
 

@@ -2,10 +2,11 @@
 //! parameters, ties, and at the end how every stream ended. It may wait for the disk as long as that takes.
 
 use super::append::{AppendError, AppendOptions, Appender, Entry};
+use super::files::{FileReader, NamedFile};
 use super::layout::kind;
-use super::meta::{EndNote, EndOf, GapNote, GapOf, ParamsNote};
+use super::meta::{EndNote, EndOf, FileNote, GapNote, GapOf, ParamsNote};
 use super::resume::{Tail, tail_of};
-use super::spool::{Emptying, Kind, Place, Point, SpoolView, trap};
+use super::spool::{Emptying, Kind, Place, SpoolView};
 use crate::abi::{end_reason, segment};
 use crate::launch::read_entries;
 use crate::os;
@@ -16,6 +17,8 @@ use crate::runner::memory::{StageMemory, read_params};
 use crate::runner::telemetry::KeptRecords;
 use crate::shm::{Access, Segment, ShmError};
 use crate::sync::Ordering;
+use crate::trap::{Point, trap};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zerocopy::IntoBytes;
@@ -26,6 +29,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const TIE: Duration = Duration::from_secs(1);
 /// After the disk has refused, until it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// From the end of the recording to giving up what was not yet read of executables and parameter files.
+const FILES_WITHIN: Duration = Duration::from_secs(2);
 /// Entries in one step.
 const IN_A_ROW: usize = 256;
 
@@ -83,6 +88,9 @@ struct Tuned {
     segment: Segment,
     memory: StageMemory,
     epoch: Option<u64>,
+    files: Vec<NamedFile>,
+    /// Of the process whose files have been asked for.
+    generation: Option<u64>,
 }
 
 /// A source whose frames are tied to the clocks.
@@ -108,14 +116,16 @@ pub struct Writer {
     sync: Every,
     refused_until_ns: u64,
     unsynced: bool,
+    /// Reads the session's files; `None` when that is long over, and they may be others by now.
+    files: Option<FileReader>,
 }
 
 /// How a capture is written, as the graph says.
-pub fn options(duty: &RecorderDuty) -> AppendOptions {
+pub fn append_options(duty: &RecorderDuty) -> AppendOptions {
     AppendOptions {
+        ahead_bytes: duty.ahead_bytes,
         roll_bytes: duty.roll_bytes,
         roll_ns: duty.roll_ns,
-        ..AppendOptions::default()
     }
 }
 
@@ -127,8 +137,10 @@ impl Writer {
     pub fn attach(session: &Segment, duty: &RecorderDuty) -> Result<Self, RecordError> {
         let spool = session.open_beside(&duty.spool_segment, segment::SPOOL)?;
         let spool = Emptying::attach(&spool)?;
-        let appender = Appender::reopen(&duty.capture, options(duty))?;
-        let tail = tail_of(&duty.capture, spool.place().sequence)?;
+        let reached = spool.place().reached;
+        let known = Some(reached).filter(|reached| reached.file > 0);
+        let appender = Appender::reopen(&duty.capture, append_options(duty), known)?;
+        let tail = tail_of(&duty.capture, reached)?;
         let rings = duty.streams.iter().map(|recorded| {
             RingView::attach(&session.open_beside(&recorded.edge.segment, segment::RING)?)
         });
@@ -144,6 +156,8 @@ impl Writer {
                 memory: StageMemory::attach(&segment, Access::ReadOnly)?,
                 segment,
                 epoch: None,
+                files: process.files.clone(),
+                generation: None,
             })
         });
         let mut writer = Writer {
@@ -173,15 +187,25 @@ impl Writer {
             sync: Every::new(Duration::from_nanos(duty.sync_ns)),
             refused_until_ns: 0,
             unsynced: false,
+            files: None,
         };
         writer.pass_appended(&tail);
         Ok(writer)
     }
 
+    /// From now on executables and parameter files are read and noted, too.
+    ///
+    /// # Errors
+    /// There is no thread for that.
+    pub fn read_files(&mut self) -> io::Result<()> {
+        self.files = Some(FileReader::start()?);
+        Ok(())
+    }
+
     /// What a killed predecessor has appended and not noted is not appended again.
     fn pass_appended(&mut self, tail: &Tail) {
         let mut place = Place {
-            sequence: self.appender.sequence() - 1,
+            reached: self.appender.reached(),
             event: tail.event.unwrap_or(0).max(self.spool.place().event),
             ..self.spool.place()
         };
@@ -235,6 +259,7 @@ impl Writer {
         if self.look.is_due(now_ns) {
             self.append_events()?;
             self.append_params()?;
+            self.append_files()?;
         }
         if self.tie.is_due(now_ns) {
             self.append_tie()?;
@@ -287,7 +312,7 @@ impl Writer {
             taken: place.taken + stride,
             entries: place.entries + 1,
             appended: place.appended + stride,
-            sequence: self.appender.sequence() - 1,
+            reached: self.appender.reached(),
             ..self.spool.place()
         });
         Ok(true)
@@ -297,7 +322,7 @@ impl Writer {
     fn note(&mut self, event: u64) {
         self.unsynced = true;
         self.spool.advance(Place {
-            sequence: self.appender.sequence() - 1,
+            reached: self.appender.reached(),
             event,
             ..self.spool.place()
         });
@@ -345,6 +370,31 @@ impl Writer {
             self.appender
                 .append_note(Entry::note(kind::PARAMS), &note)?;
             self.processes[at].epoch = Some(epoch);
+            self.note(self.spool.place().event);
+        }
+        Ok(())
+    }
+
+    fn append_files(&mut self) -> Result<(), AppendError> {
+        let Some(reader) = &mut self.files else {
+            return Ok(());
+        };
+        for process in &mut self.processes {
+            let generation = process.memory.orders.generation.load(Ordering::Relaxed);
+            // A process that is started again may be a rebuilt one.
+            if process.generation != Some(generation) && generation > 0 {
+                process.generation = Some(generation);
+                reader.ask(&process.files);
+            }
+        }
+        let found = reader.found();
+        self.append_file_notes(&found)
+    }
+
+    fn append_file_notes(&mut self, found: &[FileNote]) -> Result<(), AppendError> {
+        if !found.is_empty() {
+            self.appender
+                .append_note(Entry::note(kind::FILES), &found)?;
             self.note(self.spool.place().event);
         }
         Ok(())
@@ -407,6 +457,11 @@ impl Writer {
         self.append_waiting()?;
         self.append_events()?;
         self.append_params()?;
+        self.append_files()?;
+        if let Some(reader) = self.files.take() {
+            let rest = reader.rest(FILES_WITHIN);
+            self.append_file_notes(&rest)?;
+        }
         self.append_tie()?;
         let ends =
             self.rings

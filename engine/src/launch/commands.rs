@@ -9,7 +9,7 @@ use crate::control::{self, Answer, Command, LONGEST_MARK};
 use crate::os;
 use crate::sync::Ordering;
 use ephapse_rtconfig::describe::Program;
-use ephapse_rtconfig::plan::StagePlan;
+use ephapse_rtconfig::plan::{RECORDER, StagePlan};
 use ephapse_rtconfig::problem::suggest;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -135,6 +135,10 @@ impl Run {
                 }
                 Answer::done(&id, json!({ "off": true }))
             }
+            Command::Record { on } => match self.order_recording(on) {
+                Ok(()) => Answer::done(&id, json!({ "recording": on })),
+                Err(why) => Answer::refused(&id, why),
+            },
             Command::Set { stage, params } => match self.order_params(&stage, params, options) {
                 Ok((process, epoch)) => {
                     self.commands.tuning.push(Tuning {
@@ -164,6 +168,23 @@ impl Run {
         };
         self.commands.keep(&answer);
         let _ = reply.send(answer);
+    }
+
+    fn order_recording(&mut self, on: bool) -> Result<(), String> {
+        let Some(recording) = &self.processes.recording else {
+            return Err(
+                "this session has no recorder: start it again without `record = []`".into(),
+            );
+        };
+        if recording.switch(on) {
+            let said = if on {
+                "goes on"
+            } else {
+                "off: what comes is passed over and becomes a gap"
+            };
+            self.say(RECORDER, said);
+        }
+        Ok(())
     }
 
     fn say(&mut self, who: &str, what: &str) {

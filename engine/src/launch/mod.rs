@@ -19,6 +19,7 @@ mod run;
 mod session_file;
 mod spare;
 mod supervise;
+mod used_files;
 mod witness;
 
 pub use collect::{Collector, LoopNow, Records, Watched};
@@ -28,7 +29,8 @@ pub use prepare::{Part, Process, Processes, for_exec};
 pub use recording::Recording;
 pub use run::{Live, launch};
 pub use session_file::{
-    Collected, Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, sessions,
+    Collected, Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, collect_session,
+    session_of_capture, sessions,
 };
 
 use crate::capture::AppendError;

@@ -489,7 +489,11 @@ impl StartedFrom {
         };
         let text =
             serde_json::to_vec(&self.file).map_err(|e| refused(&self.path, e.to_string()))?;
-        std::fs::write(&self.path, text).map_err(|e| refused(&self.path, e.to_string()))?;
+        // The file of a process that is started again is there already, and whoever comes after a killed launcher reads it.
+        let next = self.path.with_extension("json.next");
+        std::fs::write(&next, text)
+            .and_then(|()| std::fs::rename(&next, &self.path))
+            .map_err(|e| refused(&self.path, e.to_string()))?;
         trap(Point::StageFile);
         // A stage that runs in a folder of its own must find it too.
         let path =

@@ -4,11 +4,12 @@
 use super::account::{close_seats, producer_words};
 use super::prepare::{Part, Processes};
 use super::run::Run;
+use super::used_files::used_files;
 use super::{LaunchError, Options, segment_name};
 use crate::abi::{SegmentHeader, segment, stage_state};
 use crate::capture::recover::append_rest;
 use crate::capture::spool::{self, Account, SpoolView};
-use crate::capture::{AppendOptions, Appender, Meta, free_path};
+use crate::capture::{Appender, Meta, append_options, free_path};
 use crate::os;
 use crate::outcome::{RecordingLoss, RecordingRecord};
 use crate::runner::file::{EdgeDuty, RecordedDuty, RecorderDuty, TiedDuty, WatchedDuty};
@@ -18,8 +19,9 @@ use crate::sync::Ordering;
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::host::HostFingerprint;
 use ephapse_rtconfig::plan::{RECORDER, RecorderPlan};
-use ephapse_rtconfig::recording::{shortest_ring_ns, spool_bytes};
+use ephapse_rtconfig::recording::{bytes_per_second, shortest_ring_ns, spool_bytes};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ const PRIORITY: u8 = 30;
 const LOOKS_PER_RING: u64 = 4;
 /// Bounds of the time from look to look: the lower spares the CPU, the upper keeps the capture fresh.
 const LOOK_NS: core::ops::RangeInclusive<u64> = 500_000..=20_000_000;
+/// Allocated on the disk ahead: what comes in a second, within these bounds.
+const AHEAD: core::ops::RangeInclusive<u64> = 1 << 20..=64 << 20;
 /// From the last exit of everybody else to that of the recorder.
 const RECORD_WITHIN: Duration = Duration::from_secs(15);
 
@@ -69,16 +73,12 @@ impl Recording {
         let spool = spool::create(&spool_segment, sources, bytes, header)?;
         let view = Segment::open(&spool_segment, segment::SPOOL, Access::ReadOnly)?;
         let view = SpoolView::attach(&view)?;
-        let append = AppendOptions {
-            roll_bytes: duty.roll_bytes,
-            roll_ns: duty.roll_ns,
-            ..AppendOptions::default()
-        };
         // Made here, so that a folder that cannot be written to is known before anything runs.
+        let meta = meta(all, &duty, header);
         drop(Appender::create(
             &duty.capture,
-            &meta(all, &duty, header),
-            append,
+            &meta,
+            append_options(&duty),
         )?);
         Ok(Recording { duty, spool, view })
     }
@@ -95,6 +95,16 @@ impl Recording {
         &self.view
     }
 
+    /// Orders the recorder to keep what comes, or to pass it over; false if that was ordered already.
+    pub(super) fn switch(&self, on: bool) -> bool {
+        let off = u64::from(!on);
+        self.spool_orders().off.swap(off, Ordering::AcqRel) != off
+    }
+
+    fn is_on(&self) -> bool {
+        self.spool_orders().off.load(Ordering::Acquire) == 0
+    }
+
     /// How it stands.
     pub(super) fn status(&self) -> Value {
         let sources = self.duty.streams.len() + self.duty.processes.len();
@@ -102,11 +112,12 @@ impl Recording {
         let (bytes, lost) = accounts.fold((0, 0), |(bytes, lost), account| {
             (
                 bytes + account.bytes,
-                lost + account.lapped + account.jumped,
+                lost + account.lapped + (account.jumped - account.off),
             )
         });
         json!({
             "capture": self.duty.capture,
+            "on": self.is_on(),
             "bytes": bytes,
             "lost": lost,
             "waiting_bytes": self.view.waiting_bytes(),
@@ -139,6 +150,7 @@ impl Recording {
                 of: (*of).to_owned(),
                 count,
                 spool_full: account.no_room,
+                off: account.off,
             })
         });
         let said = self.view.why();
@@ -180,10 +192,18 @@ fn duty(all: &Processes, plan: &RecorderPlan, folder: &Path) -> Result<RecorderD
             },
         }
     });
+    // Most stages run the same executable.
+    let mut seen = HashSet::new();
     let processes = all.list.iter().map(|process| WatchedDuty {
         name: process.name.clone(),
         telemetry_segment: process.started_from.file.telemetry_segment.clone(),
         stage_segment: process.started_from.file.stage_segment.clone(),
+        files: {
+            let stage = process.part.stage().map(|s| &all.plan.stages[s]);
+            let mut files = used_files(&process.name, &process.started_from, stage);
+            files.retain(|file| seen.insert((file.role.clone(), file.path.clone())));
+            files
+        },
     });
     let sources = all.list.iter().enumerate().flat_map(|(index, process)| {
         let stage = process.part.stage().map(|s| &all.plan.stages[s]);
@@ -209,6 +229,7 @@ fn duty(all: &Processes, plan: &RecorderPlan, folder: &Path) -> Result<RecorderD
         priority: paced.then_some(PRIORITY),
         look_ns: look_ns.clamp(*LOOK_NS.start(), *LOOK_NS.end()),
         sync_ns: ns(plan.sync_s),
+        ahead_bytes: (bytes_per_second(&all.plan, plan) as u64).clamp(*AHEAD.start(), *AHEAD.end()),
         roll_bytes: plan.roll_bytes,
         roll_ns: plan.roll_s.map(ns),
     })
@@ -228,7 +249,6 @@ fn meta(all: &Processes, duty: &RecorderDuty, header: SegmentHeader) -> Meta {
         processes: duty.processes.iter().map(|p| p.name.clone()).collect(),
         streams: duty.streams.iter().map(|r| r.stream).collect(),
         host: serde_json::to_value(host).unwrap_or_default(),
-        files: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::LaunchError;
 use super::place::{make_private_dir, runtime_dir, segment_name};
-use crate::capture::recover::{Recovered, recover};
+use crate::capture::recover::{Recovered, recorder_duty, recover};
 use crate::os;
 use crate::shm::SHM_DIR;
 use crate::trap::{Point, trap};
@@ -305,8 +305,39 @@ impl Collected {
 /// # Errors
 /// If the folder of session files cannot be read.
 pub fn collect_garbage() -> Result<Vec<Collected>, LaunchError> {
+    collect(|_| true)
+}
+
+/// The same for one session; `None` if it is not dead, or not there.
+///
+/// # Errors
+/// As [`collect_garbage`].
+pub fn collect_session(session: &str) -> Result<Option<Collected>, LaunchError> {
+    Ok(collect(|name| name == session)?.pop())
+}
+
+/// The session whose recorder wrote that capture and never ended it, if its memory is still there.
+///
+/// # Errors
+/// The folder of session files cannot be read.
+pub fn session_of_capture(capture: &Path) -> Result<Option<String>, LaunchError> {
+    let Ok(capture) = capture.canonicalize() else {
+        return Ok(None);
+    };
+    let mut sessions = session_files()?.into_iter();
+    let found = sessions.find(|(path, _)| {
+        let duty = recorder_duty(&path.with_extension(""));
+        duty.is_some_and(|duty| duty.1.capture.canonicalize().ok().as_ref() == Some(&capture))
+    });
+    Ok(found.map(|(_, session)| session))
+}
+
+fn collect(wanted: impl Fn(&str) -> bool) -> Result<Vec<Collected>, LaunchError> {
     let mut collected = Vec::new();
     for (path, session) in session_files()? {
+        if !wanted(&session) {
+            continue;
+        }
         let Some((file, locked)) = look(&path) else {
             continue;
         };

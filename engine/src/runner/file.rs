@@ -1,6 +1,7 @@
 //! What a process finds in the JSON file named by `EPHAPSE_STAGE`.
 
 use super::ProcessError;
+use crate::capture::NamedFile;
 use ephapse_rtconfig::plan::{ReplayPart, ReplaySource, SeatKind, StagePlan};
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,8 @@ pub struct RecorderDuty {
     pub look_ns: u64,
     /// From one flush to the disk to the next, ns.
     pub sync_ns: u64,
+    /// Bytes that are allocated on the disk ahead of what is written.
+    pub ahead_bytes: u64,
     /// A new file begins when this one would become longer.
     pub roll_bytes: Option<u64>,
     /// A new file begins when this one has been written to for so long, ns.
@@ -110,6 +113,8 @@ pub struct WatchedDuty {
     pub telemetry_segment: String,
     /// Stage segment.
     pub stage_segment: String,
+    /// What it runs and reads its parameters from.
+    pub files: Vec<NamedFile>,
 }
 
 /// A source whose frames are tied to the clocks.

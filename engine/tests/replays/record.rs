@@ -143,7 +143,6 @@ pub fn record(recorded: &Recorded, path: &Path, damage: Damage) {
             .filter(|stream| !recorded.blocks[*stream as usize].is_empty())
             .collect(),
         host: Value::Null,
-        files: Vec::new(),
     };
     let mut appender = Appender::create(path, &meta, AppendOptions::default()).unwrap();
     let entry = |kind, source: usize, position: usize, at_ns| Entry {

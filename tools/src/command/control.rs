@@ -1,6 +1,8 @@
-//! `stop`, `off`, `set`, `graph`, `mark`, `restart`, and a session's status in detail: through its control socket.
+//! `stop`, `off`, `set`, `graph`, `mark`, `record`, `restart`, and a session's status in detail: through its control socket.
 
-use crate::cli::{MarkArgs, OffArgs, RestartArgs, SessionGraphArgs, SetArgs, StopArgs};
+use crate::cli::{
+    MarkArgs, OffArgs, RecordArgs, RestartArgs, SessionGraphArgs, SetArgs, StopArgs, Switch,
+};
 use crate::look::session;
 use crate::output::sayln;
 use anyhow::{Context, bail};
@@ -70,6 +72,19 @@ pub fn mark(args: &MarkArgs) -> anyhow::Result<ExitCode> {
     let text = args.text.clone();
     let answer = command(&session, Command::Mark { text })?;
     let said = format!("{session}: marked tick {}", answer["tick"]);
+    say(args.json, &answer, &said)
+}
+
+/// `ephapse record`.
+pub fn record(args: &RecordArgs) -> anyhow::Result<ExitCode> {
+    let session = the_session(args.session.as_deref())?;
+    let on = args.switch == Switch::On;
+    let answer = command(&session, Command::Record { on })?;
+    let said = if on {
+        format!("{session}: is recorded")
+    } else {
+        format!("{session}: is not recorded until `ephapse record on`; what comes is a gap")
+    };
     say(args.json, &answer, &said)
 }
 

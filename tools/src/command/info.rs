@@ -5,7 +5,9 @@ use crate::output::sayln;
 use crate::recorded;
 use ephapse_bench::report::units::thousands;
 use ephapse_engine::capture::layout::kind;
-use ephapse_engine::capture::{Capture, Damage, EndNote, GapNote, GapOf, Item, MarkNote, Summary};
+use ephapse_engine::capture::{
+    Capture, Damage, EndNote, FileNote, GapNote, GapOf, Item, MarkNote, Summary,
+};
 use ephapse_engine::text;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ struct Notes {
     gaps: Vec<GapNote>,
     events: Vec<(u64, u64, String, String)>,
     marks: Vec<MarkNote>,
+    files: Vec<FileNote>,
     end: Option<EndNote>,
     damages: Vec<Damage>,
 }
@@ -27,7 +30,7 @@ impl Notes {
     fn of(capture: &Capture) -> anyhow::Result<Self> {
         let mut notes = Notes::default();
         let mut cursor = capture.items()?;
-        let about = [kind::GAP, kind::EVENTS, kind::MARK, kind::END];
+        let about = [kind::GAP, kind::EVENTS, kind::FILES, kind::END];
         while let Some(item) = cursor.next_item_of(|header| about.contains(&header.kind))? {
             match item {
                 Item::Gap(note) => notes.gaps.push(note),
@@ -36,6 +39,14 @@ impl Notes {
                     notes.events.push((e.at_ns, e.tick, who, what));
                 }
                 Item::Mark(note) => notes.marks.push(note),
+                // A recorder that was started again has looked at them again.
+                Item::Files(files) => {
+                    for file in files {
+                        if !notes.files.contains(&file) {
+                            notes.files.push(file);
+                        }
+                    }
+                }
                 Item::End(note) => notes.end = Some(note),
                 _ => {}
             }
@@ -82,7 +93,7 @@ fn as_json(capture: &Capture, summary: &Summary, notes: &Notes) -> Value {
         "graph": meta.plan.resolved_toml,
         "types": types.collect::<serde_json::Map<_, _>>(),
         "summary": summary,
-        "used_files": meta.files,
+        "used_files": notes.files,
         "host": meta.host,
         "gaps": notes.gaps,
         "events": events.collect::<Value>(),
@@ -139,15 +150,20 @@ fn say(capture: &Capture, summary: &Summary, notes: &Notes) {
             thousands(of.lost_frames)
         );
     }
-    lines("files", &meta.files, |f| {
+    lines("files", &notes.files, |f| {
         let version = if f.version.is_empty() {
             String::new()
         } else {
             format!(" ({})", f.version)
         };
+        let digest = if f.sha256.is_empty() {
+            "not read"
+        } else {
+            &f.sha256
+        };
         format!(
-            "{} {}: {}{version}, {} bytes",
-            f.sha256, f.role, f.path, f.bytes
+            "{digest} {}: {}{version}, {} bytes",
+            f.role, f.path, f.bytes
         )
     });
     lines("gaps", &notes.gaps, |gap| {

@@ -45,6 +45,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Set(args) => control::set(&args),
         Command::Graph(args) => control::graph(&args),
         Command::Mark(args) => control::mark(&args),
+        Command::Record(args) => control::record(&args),
         Command::Restart(args) => control::restart(&args),
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),

@@ -159,6 +159,81 @@ fn a_running_session_gives_its_graph_and_takes_remarks_once() {
 }
 
 #[test]
+fn recording_that_is_switched_off_leaves_a_gap_that_is_told_and_counted() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    place.run(&["mark", "fed"]).expect(0);
+    place.run(&["record", "off"]).expect(0);
+    let bytes = || {
+        let status = ask(&place, json!({"id": "look", "command": "status"}));
+        let recording = &status["answer"]["recording"];
+        (
+            recording["on"].clone(),
+            recording["bytes"].as_u64().unwrap(),
+        )
+    };
+    let (on, before) = bytes();
+    assert_eq!(on, false);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let (_, passed_over) = bytes();
+    place.run(&["record", "on"]).expect(0);
+    wait_until("it is recorded again", 20, || bytes().1 > passed_over);
+    // What was on its way when it was switched off may still have been kept.
+    assert!(passed_over - before < 100_000, "{before} {passed_over}");
+    place.run(&["stop"]).expect(0);
+    run.wait(15).expect(0);
+    let report = Report::read(&place.report());
+    let capture = report.0["capture"].clone();
+    assert_eq!(capture["sealed"], true, "{capture}");
+    let lost = capture["lost"].as_array().unwrap();
+    assert!(
+        !lost.is_empty() && lost.iter().all(|l| l["count"] == l["off"]),
+        "{capture}"
+    );
+    for edge in report
+        .list("edges")
+        .iter()
+        .filter(|e| e["seat"] == "recorder")
+    {
+        assert_eq!(edge["holds"], true, "{edge}");
+    }
+    let path = capture["path"].as_str().unwrap();
+    place.run(&["verify", path]).expect(0);
+    let info: Value =
+        serde_json::from_str(&place.run(&["info", path, "--json"]).expect(0).stdout).unwrap();
+    let gaps = info["gaps"].as_array().unwrap();
+    assert_eq!(
+        gaps.len(),
+        lost.len(),
+        "one gap of each that was not kept: {gaps:?}"
+    );
+    for gap in gaps {
+        assert_eq!(gap["why"], "off");
+    }
+    let missing: u64 = gaps.iter().map(|gap| gap["count"].as_u64().unwrap()).sum();
+    assert_eq!(
+        missing,
+        lost.iter()
+            .map(|l| l["count"].as_u64().unwrap())
+            .sum::<u64>()
+    );
+    assert_eq!(info["marks"][0]["text"], "fed");
+    let stage = info["used_files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["path"] == crate::place::LEAN)
+        .unwrap();
+    let (bytes, sha256) = ephapse_engine::capture::sha256_of(crate::place::LEAN.as_ref()).unwrap();
+    assert_eq!(
+        (&stage["bytes"], &stage["sha256"]),
+        (&json!(bytes), &json!(sha256))
+    );
+    place.expect_nothing_left();
+}
+
+#[test]
 fn what_is_no_request_is_refused_and_hurts_nobody() {
     let _turn = alone();
     let place = Place::new();

@@ -3,9 +3,10 @@
 use ephapse_engine::abi::{EventEntry, SlotHeader, flag};
 use ephapse_engine::capture::layout::kind;
 use ephapse_engine::capture::{
-    AppendOptions, Appender, EndNote, Entry, FileNote, GapNote, GapOf, MarkNote, Meta, seal_why,
+    AppendOptions, Appender, EndNote, Entry, FileNote, GapNote, GapOf, Meta, seal_why,
 };
 use ephapse_engine::records::Spike;
+use ephapse_engine::text;
 use ephapse_rtconfig::stream_type::{
     Dtype, Rate, StreamType, command_layout, mark_layout, spike_layout,
 };
@@ -71,13 +72,6 @@ pub fn meta() -> Meta {
         processes: vec!["timer".into()],
         streams: (0..types.len() as u32).collect(),
         host: json!({}),
-        files: vec![FileNote {
-            role: "stage".into(),
-            path: "/usr/bin/ephapse-stage".into(),
-            bytes: 12,
-            sha256: "ab".repeat(32),
-            version: "0.1.0".into(),
-        }],
     }
 }
 
@@ -207,14 +201,24 @@ pub fn begin(path: &Path) -> Appender {
         ..SlotHeader::default()
     };
     append(&mut appender, MARKS, header, &mark);
-    let said = MarkNote {
-        text: "the culture was fed".into(),
+    let said = EventEntry {
+        number: 1,
+        at_ns: 1,
         tick: 3,
-        monotonic_ns: 1,
-        realtime_ns: 2,
+        who: text::fixed("mark"),
+        what: text::fixed("the culture was fed"),
+    };
+    let entry = Entry::note(kind::EVENTS);
+    appender.append(entry, &[said.as_bytes()]).unwrap();
+    let file = FileNote {
+        role: "stage".into(),
+        path: "/usr/bin/ephapse-stage".into(),
+        bytes: 12,
+        sha256: "ab".repeat(32),
+        version: "0.1.0".into(),
     };
     appender
-        .append_note(Entry::note(kind::MARK), &said)
+        .append_note(Entry::note(kind::FILES), &[file])
         .unwrap();
     appender
 }

@@ -6,7 +6,7 @@ mod host;
 mod latency;
 mod stages;
 
-use super::contract::{CaptureReport, FaultReport, Report};
+use super::contract::{CaptureLossReport, CaptureReport, FaultReport, Report};
 use super::units::{duration, thousands, to_the_second};
 use super::why::moment;
 use ephapse_engine::outcome::Verdict;
@@ -111,14 +111,19 @@ fn recorded(capture: &CaptureReport) -> String {
         capture.bytes as f64 / 1e6,
         thousands(capture.blocks)
     );
-    let lost = capture
-        .lost
-        .iter()
-        .map(|l| format!("{} of {}", thousands(l.count), l.of));
-    let lost: Vec<String> = lost.collect();
-    if !lost.is_empty() {
-        words += &format!("; LOST: {}", lost.join(", "));
-    }
+    let list = |title: &str, count: fn(&CaptureLossReport) -> u64| {
+        let lost = capture.lost.iter().filter(|l| count(l) > 0);
+        let lost: Vec<String> = lost
+            .map(|l| format!("{} of {}", thousands(count(l)), l.of))
+            .collect();
+        if lost.is_empty() {
+            String::new()
+        } else {
+            format!("; {title}: {}", lost.join(", "))
+        }
+    };
+    words += &list("LOST", |l| l.count.saturating_sub(l.off));
+    words += &list("switched off", |l| l.off);
     if capture.unwritten_bytes > 0 {
         words += &format!(
             "; NOT WRITTEN: {} bytes",

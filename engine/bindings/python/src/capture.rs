@@ -79,7 +79,7 @@ impl CaptureFile {
         let notes = py.detach(|| {
             let (mut events, mut marks, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
             let mut cursor = self.0.items()?;
-            let about = [kind::EVENTS, kind::MARK, kind::GAP];
+            let about = [kind::EVENTS, kind::GAP];
             while let Some(item) = cursor.next_item_of(|h| about.contains(&h.kind))? {
                 match item {
                     Item::Event(e) => events.push(json!({

@@ -12,8 +12,10 @@ mod pumping;
 mod writing;
 
 use ephapse_engine::capture::{CaptureLock, Pump, Writer};
+use ephapse_engine::os;
 use ephapse_engine::runner::file::{RecorderDuty, StageFile};
 use ephapse_engine::runner::{Attendant, ProcessError};
+use ephapse_engine::trap::arm_as_told;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -36,6 +38,8 @@ mod said {
 /// # Errors
 /// Whatever kept it from starting, or from ending the capture; the same line is left in its segment for the launcher.
 pub fn run(file: &StageFile, duty: &RecorderDuty) -> Result<(), ProcessError> {
+    arm_as_told();
+    os::expect_file_limits();
     let mut attendant = Attendant::attach(file)?;
     let owner = attendant.owner();
     // Nobody else may end the capture as long as this process lives.
@@ -44,11 +48,14 @@ pub fn run(file: &StageFile, duty: &RecorderDuty) -> Result<(), ProcessError> {
     // The pump first: what a killed predecessor had put into the spool and not yet said is said before the writer looks.
     let mut pump = Pump::attach(attendant.session(), duty, owner)
         .map_err(|error| attendant.fail(error.to_string()))?;
-    let writer = Writer::attach(attendant.session(), duty)
+    let mut writer = Writer::attach(attendant.session(), duty)
         .map_err(|error| attendant.fail(error.to_string()))?;
+    // These threads come before this one takes its priority, which they would inherit.
+    writer
+        .read_files()
+        .map_err(|error| attendant.fail(format!("no thread to read files: {error}")))?;
     let said = Arc::new(AtomicU32::new(said::MORE));
     let heard = said.clone();
-    // Before this thread takes its priority, which the other one would inherit.
     let writing = std::thread::Builder::new()
         .name("writer".into())
         .spawn(move || writing::write(writer, &heard))

@@ -24,7 +24,7 @@ pub fn pump(pump: &mut Pump, attendant: &mut Attendant, duty: &RecorderDuty) -> 
     loop {
         // Read first: what was published before the order came is taken after it.
         let finish = pump.told_to_finish();
-        let took = pump.round();
+        let took = pump.round(finish);
         let now_ns = os::monotonic_ns();
         attendant.beat(now_ns, took);
         if finish {
