@@ -207,18 +207,20 @@ fn happen(
         number += 1;
         number.to_string()
     };
-    let begun = std::time::Instant::now();
     let asked = AtomicU32::new(0);
-    let running = || loop {
-        let id = format!("status-{}", asked.fetch_add(1, Ordering::Relaxed));
-        match wish(session, &id, Wish::Status {}) {
-            Ok(status) if status["state"] == "running" => return status,
-            other => {
-                assert!(
-                    begun.elapsed() < Duration::from_secs(10),
-                    "not running: {other:?}"
-                );
-                std::thread::sleep(Duration::from_millis(2));
+    let running = || {
+        let begun = std::time::Instant::now();
+        loop {
+            let id = format!("status-{}", asked.fetch_add(1, Ordering::Relaxed));
+            match wish(session, &id, Wish::Status {}) {
+                Ok(status) if status["state"] == "running" => return status,
+                other => {
+                    assert!(
+                        begun.elapsed() < Duration::from_secs(30),
+                        "not running: {other:?}"
+                    );
+                    std::thread::sleep(Duration::from_millis(2));
+                }
             }
         }
     };
