@@ -44,32 +44,36 @@ lint: setup
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-## accept: what takes longer than the test suite may: a minute of blocks, the instrument's proof, the rivals' ends, the
+## accept: what takes longer than the test suite may: a minute of blocks, a minute of 61 MB/s recorded, the loop with its recorder
+## stopped and with a full disk, the instrument's proof, the rivals' ends, the
 ## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage in
 ## Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
 ## hundreds of kills, a launcher killed at each of its steps twenty times, and the tests of real processes three times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
+	tools/accept/wide.sh $(DEMO)
+	tools/accept/recorder_away.py $(DEMO)
 	$(DEMO) bench prove
 	$(MAKE) test-peers
 	$(MAKE) python-package
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check h5py McsPyDataTools
-	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked -p ephapse-drivers --test other_readers -- --show-output
-	EPHAPSE_EXPORT_GB=1 $(CARGO) test --locked -p ephapse --test executables memory_does_not_grow -- --show-output
+	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked --workspace --test other_readers -- --show-output
+	EPHAPSE_EXPORT_GB=1 $(CARGO) test --locked --workspace --test executables memory_does_not_grow -- --show-output
 	$(MAKE) proofs
 	$(MAKE) tsan
-	EPHAPSE_KILLS=2000 $(CARGO) test --locked -p ephapse-engine --test kills -- --nocapture
-	EPHAPSE_REPLAYS=100 $(CARGO) test --locked -p ephapse-engine --test replays every_mishap
-	EPHAPSE_REPLAYS=100 $(CARGO) test --locked -p ephapse --test executables replays
-	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked -p ephapse-engine -p ephapse-rtconfig --test damaged_segments --test damaged_graphs
+	EPHAPSE_KILLS=2000 $(CARGO) test --locked --workspace --test kills -- --nocapture
+	EPHAPSE_REPLAYS=100 $(CARGO) test --locked --workspace --test replays every_mishap
+	EPHAPSE_REPLAYS=100 $(CARGO) test --locked --workspace --test executables replays
+	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked --workspace --test damaged_segments --test damaged_graphs
 	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
-	EPHAPSE_KILLS=200 $(CARGO) test --locked -p ephapse --test executables restarts
-	EPHAPSE_KILLS=20 $(CARGO) test --locked -p ephapse --test executables launcher_kills -- --show-output
-	$(CARGO) test --locked -p ephapse --test executables newcomer -- --ignored
-	EPHAPSE_PYTHON_S=60 $(CARGO) test --locked -p ephapse --test executables python_stage -- --show-output
+	EPHAPSE_KILLS=200 $(CARGO) test --locked --workspace --test executables restarts
+	EPHAPSE_KILLS=200 EPHAPSE_KILLS_OF_ALL=200 $(CARGO) test --locked --workspace --test recorder -- killed
+	EPHAPSE_KILLS=20 $(CARGO) test --locked --workspace --test executables launcher_kills -- --show-output
+	$(CARGO) test --locked --workspace --test executables newcomer -- --ignored
+	EPHAPSE_PYTHON_S=60 $(CARGO) test --locked --workspace --test executables python_stage -- --show-output
 	for round in 1 2 3; do \
-	    echo "round $$round of 3"; $(CARGO) test --quiet --locked -p ephapse --test executables --test conformance --test accounts || exit 1; \
+	    echo "round $$round of 3"; $(CARGO) test --quiet --locked --workspace --test executables --test conformance --test accounts || exit 1; \
 	done
 
 ## bench: every latency and rate that the README promises, with the rivals in the same run [ROUNDS=15] [BENCH=ring|wake|tick|dsp|prove]
