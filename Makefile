@@ -59,6 +59,7 @@ accept: setup
 	$(MAKE) python-package
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check h5py McsPyDataTools
 	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked --workspace --test other_readers -- --show-output
+	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked --workspace --test executables round_trip -- --show-output
 	EPHAPSE_EXPORT_GB=1 $(CARGO) test --locked --workspace --test executables memory_does_not_grow -- --show-output
 	$(MAKE) proofs
 	$(MAKE) tsan

@@ -22,6 +22,7 @@ mod python_stage;
 mod recordings;
 mod replays;
 mod restarts;
+mod round_trip;
 mod sessions;
 mod spares;
 mod system_calls;
