@@ -31,10 +31,11 @@ const VENDOR: &str = r#"
 import sys, h5py, McsPy.McsData as m
 m.VERBOSE = False
 a = h5py.File(sys.argv[1])["Data/Recording_0/AnalogStream/Stream_0"]
-s = m.RawData(sys.argv[2]).recordings[0].analog_streams[0]
+r = m.RawData(sys.argv[2])
+s = r.recordings[0].analog_streams[0]
 same = True
-for row, r in enumerate(a["InfoChannel"][...]):
-    volts = (a["ChannelData"][r["RowIndex"]] - r["ADZero"]) * (r["ConversionFactor"] * 10.0 ** float(r["Exponent"]))
+for row, c in enumerate(a["InfoChannel"][...]):
+    volts = (a["ChannelData"][c["RowIndex"]] - c["ADZero"]) * (c["ConversionFactor"] * 10.0 ** float(c["Exponent"]))
     theirs, unit = s.get_channel(row)
     same = same and unit == "volt" and len(theirs) == len(volts) and bool((theirs == volts).all())
 print(same, len(s.channel_infos))
