@@ -13,6 +13,7 @@ mod from_outcome;
 mod host_entries;
 mod html;
 mod logs;
+mod recorded;
 mod text;
 pub mod units;
 mod why;

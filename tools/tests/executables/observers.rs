@@ -555,3 +555,29 @@ fn without_a_session_there_is_one_line_that_says_how_to_start_one() {
     }
     place.expect_nothing_left();
 }
+
+#[test]
+fn the_last_second_of_a_running_stream_comes_out_of_its_capture() {
+    let _turn = alone();
+    let place = Place::new();
+    let run = running(&place);
+    let blocks = || -> Vec<u64> {
+        let told = place.run(&["tap", "raw", "--last", "1s", "--json"]);
+        let lines = told.expect(0).stdout;
+        let lines = lines.lines().map(|l| serde_json::from_str(l).unwrap());
+        lines
+            .map(|line: Value| line["position"].as_u64().unwrap())
+            .collect()
+    };
+    // A block every 10 ms, and a ring of 16.
+    let mut seen = Vec::new();
+    wait_until("a second is recorded", 30, || {
+        seen = blocks();
+        seen.len() >= 95
+    });
+    assert!(seen.len() <= 101, "{}", seen.len());
+    assert!(seen.windows(2).all(|w| w[1] == w[0] + 1), "{seen:?}");
+    place.run(&["stop"]).expect(0);
+    run.wait(15).expect(0);
+    place.expect_nothing_left();
+}

@@ -7,6 +7,7 @@ mod over_time;
 mod tables;
 
 use super::contract::Report;
+use super::recorded::recorded;
 use super::units::{duration, to_the_second};
 use crate::page::{STYLE, escaped, push};
 use ephapse_engine::outcome::Verdict;
@@ -80,7 +81,7 @@ fn head(page: &mut String, report: &Report) {
     push(
         page,
         format_args!(
-            "<p>Session <strong>{}</strong> {played}, started {}, ran {}, {}; ended by: {}.</p>\n</header>\n",
+            "<p>Session <strong>{}</strong> {played}, started {}, ran {}, {}; ended by: {}.</p>\n",
             escaped(&report.session),
             escaped(&to_the_second(&report.started)),
             duration(report.duration_ns),
@@ -88,6 +89,20 @@ fn head(page: &mut String, report: &Report) {
             escaped(&report.ended_by)
         ),
     );
+    if let Some(capture) = &report.capture {
+        let replays = match &report.replay {
+            Some(replay) => format!("Replays: {}.", escaped(&replay.says)),
+            None => "Not replayed (<code>ephapse replay</code> does that).".to_owned(),
+        };
+        push(
+            page,
+            format_args!(
+                "<p>Recorded: {}. {replays}</p>\n",
+                escaped(&recorded(capture))
+            ),
+        );
+    }
+    page.push_str("</header>\n");
 }
 
 fn plots(page: &mut String, report: &Report) {

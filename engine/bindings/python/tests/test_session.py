@@ -116,6 +116,22 @@ class Sessions(unittest.TestCase):
         running.wait(60)
         until(lambda: self.name not in [info.name for info in ephapse.sessions()])
 
+    def test_the_last_second_reaches_back_into_the_capture(self):
+        self.start()
+        raw = ephapse.attach(self.name)["raw"]
+        numerator, denominator = raw.type.rate
+        rate = numerator // denominator
+        until(lambda: raw.published * raw.type.frames_per_block > 2 * rate)
+        ring, second = raw.latest(), raw.latest(1.0)
+        self.assertEqual(len(second), rate)
+        self.assertLess(len(ring), rate)
+        # What both have is the same.
+        first = max(ring.first_frame, second.first_frame)
+        last = min(ring.first_frame + len(ring), second.first_frame + len(second))
+        self.assertGreater(last, first)
+        ours, theirs = (np.asarray(span)[first - span.first_frame : last - span.first_frame] for span in (second, ring))
+        self.assertTrue((ours == theirs).all())
+
     def test_a_slow_loop_counts_what_it_missed(self):
         running = self.start()
         raw, seen, first = ephapse.attach(self.name)["raw"], 0, None
