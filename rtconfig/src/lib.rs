@@ -8,6 +8,7 @@
 
 pub mod adapter;
 pub mod describe;
+pub mod doctor;
 pub mod explain;
 pub mod graph;
 pub mod host;
