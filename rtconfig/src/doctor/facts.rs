@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Answers of the running system. What was not asked, or cannot be asked (the tree is another host's copy), is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// A thread has tried to get SCHED_FIFO of the highest priority that is asked for; else why it did not get it.
     pub fifo: Option<Result<(), String>>,

@@ -1,6 +1,7 @@
 //! `ephapse doctor`: what it finds on hosts that are made for it.
 
 mod fixtures;
+mod host_files;
 mod host_tree;
 
 use ephapse_rtconfig::doctor::{
