@@ -11,8 +11,12 @@ use crate::ends::{Class, place, without_fifo};
 use ephapse_engine::os;
 use ephapse_rtconfig::doctor::MeasuredCpu;
 use hdrhistogram::Histogram;
+use std::io::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+};
 
 /// The witness's: above every stage, below timer and supervisor.
 const PRIORITY: u8 = 92;
@@ -31,11 +35,17 @@ const LONGEST_NS: u64 = 10_000_000_000;
 /// # Errors
 /// Why not.
 pub fn try_fifo(priority: u8) -> Result<(), String> {
-    let cpu = os::current_cpu();
-    let thread = std::thread::spawn(move || match place(cpu, Class::Fifo(priority)) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("the thread stayed at normal priority".to_owned()),
-        Err(why) => Err(why),
+    let value = ThreadPriorityValue::try_from(priority)?;
+    let thread = std::thread::spawn(move || {
+        let set = thread_priority::set_thread_priority_and_policy(
+            thread_priority::thread_native_id(),
+            ThreadPriority::Crossplatform(value),
+            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
+        );
+        set.map_err(|error| match error {
+            thread_priority::Error::OS(code) => Error::from_raw_os_error(code).to_string(),
+            other => format!("{other:?}"),
+        })
     });
     joined(thread.join())
 }

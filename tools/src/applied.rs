@@ -2,6 +2,9 @@
 //!
 //! A journal with the old values is on disk before the first file is written, locked by whoever will set them back: if that
 //! process is killed, the next start that finds the journal unlocked does it ([`undo_left`]).
+//!
+//! Whoever sets a host back must outlive what it was set for. So this is done by a process that does nothing but wait for
+//! a command, whichever it is, and not by the launcher, of which a session must survive every death.
 
 use anyhow::{Context, bail, ensure};
 use ephapse_engine::launch::runtime_dir;

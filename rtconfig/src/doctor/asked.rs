@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// Ticks that a verdict speaks of if no graph says its own, ns.
 const USUAL_TICKS_NS: [u64; 2] = [10_000_000, 1_000_000];
-/// Default priorities (DESIGN section 5): stages from 40 on, the timer 95.
+/// What the planner gives if a graph says nothing: stages from 40 on, the timer 95.
 const LOWEST_PRIORITY: u8 = 40;
 const HIGHEST_PRIORITY: u8 = 95;
 /// What the demo keeps in shared memory, spool included, is less.

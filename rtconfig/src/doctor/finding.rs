@@ -10,7 +10,7 @@ pub enum Severity {
     Note,
     /// Costs time, or data, now and then.
     Warning,
-    /// `run --require-rt` would refuse, or the kernel bounds no latency.
+    /// Stages do not get what makes them real-time (`run --require-rt` refuses), or the kernel bounds no latency.
     Critical,
 }
 

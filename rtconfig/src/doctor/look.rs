@@ -85,6 +85,9 @@ impl Look<'_> {
         if shown.len() < line.len() {
             shown.push_str("...");
         }
+        if shown.is_empty() {
+            shown.push_str("empty");
+        }
         self.read.push(Reading {
             from: from.into(),
             value: shown,
@@ -139,6 +142,27 @@ impl Look<'_> {
         value.ok_or_else(|| Unread(format!("{file}: has no `{name}`")))
     }
 
+    /// Which of these flags the first CPU has.
+    pub fn cpu_flags<'f>(&mut self, flags: &[&'f str]) -> Result<Vec<&'f str>, Unread> {
+        let file = "/proc/cpuinfo";
+        let text = self
+            .quiet(file)?
+            .ok_or_else(|| Unread(format!("{file}: is not there")))?;
+        let lines = text.lines().filter_map(|line| line.split_once(':'));
+        let mut named = lines.filter(|(key, _)| key.trim() == "flags");
+        let (_, has) = named
+            .next()
+            .ok_or_else(|| Unread(format!("{file}: has no `flags`")))?;
+        let has = |flag: &&str| has.split_whitespace().any(|has| has == *flag);
+        let found: Vec<&str> = flags.iter().copied().filter(has).collect();
+        let shown = match found.join(" ") {
+            none if none.is_empty() => format!("not there: {}", flags.join(" ")),
+            found => found,
+        };
+        self.note(format!("{file}, flags"), &shown);
+        Ok(found)
+    }
+
     /// A number in a file of its own.
     pub fn number(&mut self, file: &str) -> Result<i64, Unread> {
         let text = self.text(file)?;
@@ -178,7 +202,7 @@ impl Look<'_> {
     /// A fact, unless nobody has asked for it.
     pub fn fact<T: Clone>(&mut self, from: &str, fact: &Option<T>) -> Result<T, Unread> {
         fact.clone()
-            .ok_or_else(|| Unread(format!("{from}: was not asked")))
+            .ok_or_else(|| Unread(format!("{from}: has no answer here")))
     }
 }
 

@@ -228,6 +228,11 @@ NMI:          0          0          0          0  Non-maskable interrupts",
         "51 (irq/24-eth0 (x)) S 2 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 -51 0 1 0 20 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 0 0 0 0 17 0 50 1",
     );
     vec![
+        fixture(
+            "cpus_online",
+            &[],
+            &[("sys/devices/system/cpu/online", "0-2")],
+        ),
         fixture("free_cpu", &[], &[("sys/devices/system/cpu/online", "2-3")]),
         fixture(
             "isolated",

@@ -45,6 +45,8 @@ fn every_check_has_a_tree_that_passes_and_one_that_fails() {
         assert_eq!((passes.harm, passes.fix), (Harm::None, vec![]));
         let fails = finding(&fixture.fails.host, fixture.check);
         assert_eq!(fails.state, State::Failed, "{fails:#?}");
+        let critical = fails.severity == Severity::Critical;
+        assert!(critical || fails.harm != Harm::Run, "{fails:#?}");
         assert!(
             !fails.what.is_empty() && !fails.why.is_empty(),
             "{fails:#?}"

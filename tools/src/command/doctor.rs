@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use ephapse_bench::jitter;
 use ephapse_engine::capture::disk;
 use ephapse_engine::{launch, os};
-use ephapse_rtconfig::doctor::{Asked, Facts, Finding, Host, State, Verdict, examine};
+use ephapse_rtconfig::doctor::{Asked, Facts, Finding, Host, MeasuredCpu, State, Verdict, examine};
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::host::{HostFingerprint, cpu_ranges, online_cpus};
 use std::collections::BTreeSet;
@@ -104,7 +104,9 @@ fn usual(root: &Path) -> anyhow::Result<Asked> {
     let named = keys.stage.values().filter_map(|stage| stage.cpu);
     let named = named.chain(keys.defaults.cpu);
     let mut cpus: BTreeSet<u32> = named.chain(keys.timer.as_ref().map(|t| t.cpu)).collect();
-    if let Some(online) = online_cpus(root) {
+    let online = online_cpus(root).unwrap_or_default();
+    // On a host with one CPU the demo has to do with that.
+    if !online.is_disjoint(&cpus) {
         cpus.retain(|cpu| online.contains(cpu));
     }
     Ok(Asked::usual(cpus))
@@ -124,8 +126,11 @@ fn head(args: &DoctorArgs, host: &Host) -> String {
         "" => "unknown",
         release => release,
     };
-    let root = host.root.display();
-    format!("host below {root}, kernel {kernel}; timer and stages {whose}: CPUs {cpus}")
+    let root = match host.root.as_path() {
+        root if root == Path::new("/") => "this host".to_owned(),
+        root => format!("the host below {}", root.display()),
+    };
+    format!("{root}, kernel {kernel}; timer and stages {whose}: CPUs {cpus}")
 }
 
 /// What this system says when it is asked.
@@ -151,7 +156,7 @@ fn measured(
     asked: &Asked,
     length: Duration,
     interrupts: &Arc<AtomicU32>,
-) -> anyhow::Result<Vec<ephapse_rtconfig::doctor::MeasuredCpu>> {
+) -> anyhow::Result<Vec<MeasuredCpu>> {
     let _alone = alone()?;
     let running = launch::sessions()?.into_iter().find(|found| found.running);
     if let Some(running) = running {
@@ -164,6 +169,8 @@ fn measured(
         "ephapse: measuring CPUs {} for {length:?} (Ctrl-C ends it early)",
         cpu_ranges(&asked.cpus)
     );
+    // As a run does, where it may: else the idle states would be measured, which a run keeps its CPUs out of.
+    let _polling = os::hold_cpu_latency().ok();
     let measured = jitter::measure(asked.cpus.iter().copied(), length, interrupts);
     // That Ctrl-C was meant for the measurement.
     interrupts.store(0, Ordering::Release);
@@ -199,7 +206,9 @@ fn apply(
     for why in refused {
         eprintln!("ephapse: {why}");
     }
-    let verdict = Verdict::of(&examine(host), &host.asked.ticks_ns);
+    let mut host = host.clone();
+    host.facts.fifo = live.then(|| jitter::try_fifo(host.asked.highest_priority));
+    let verdict = Verdict::of(&examine(&host), &host.asked.ticks_ns);
     let ended = if args.require_rt && !verdict.real_time {
         let critical = verdict.critical.join(", ");
         eprintln!(

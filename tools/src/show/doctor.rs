@@ -3,6 +3,9 @@
 use ephapse_rtconfig::doctor::verdict::{Steps, time};
 use ephapse_rtconfig::doctor::{Finding, Fix, FixKind, Severity, State, Verdict};
 
+/// More readings of one finding are only counted.
+const MOST_READINGS: usize = 6;
+
 /// All findings and the verdict, which is the last line.
 pub fn doctor_text(head: &str, findings: &[Finding], verdict: &Verdict) -> String {
     let mut out = format!("{head}\n\n");
@@ -11,12 +14,12 @@ pub fn doctor_text(head: &str, findings: &[Finding], verdict: &Verdict) -> Strin
     for finding in failed {
         let severity = word(finding.severity).to_uppercase();
         out += &format!("{severity:<9} {}: {}\n", finding.check, finding.what);
-        for reading in &finding.read {
-            line(
-                &mut out,
-                "read",
-                &format!("{}: {}", reading.from, reading.value),
-            );
+        for reading in finding.read.iter().take(MOST_READINGS) {
+            let text = format!("{}: {}", reading.from, reading.value);
+            line(&mut out, "read", &text);
+        }
+        if let Some(more @ 1..) = finding.read.len().checked_sub(MOST_READINGS) {
+            line(&mut out, "read", &format!("{more} more (--json has all)"));
         }
         line(&mut out, "why", finding.why);
         for fix in &finding.fix {
@@ -25,14 +28,10 @@ pub fn doctor_text(head: &str, findings: &[Finding], verdict: &Verdict) -> Strin
         out.push('\n');
     }
     for finding in with(findings, State::Unknown) {
-        out += &format!(
-            "unknown   {}: {} ({} if wrong: {})\n",
-            finding.check,
-            finding.what,
-            word(finding.severity),
-            finding.why
-        );
+        out += &format!("unknown   {}: {}\n", finding.check, finding.what);
+        line(&mut out, "why", finding.why);
     }
+    out.push('\n');
     for finding in with(findings, State::Passed) {
         let from = finding.read.last().map_or("", |reading| &reading.from);
         out += &format!("passed    {}: {} [{from}]\n", finding.check, finding.what);
@@ -89,5 +88,66 @@ fn word(severity: Severity) -> &'static str {
         Severity::Note => "note",
         Severity::Warning => "warning",
         Severity::Critical => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ephapse_rtconfig::doctor::{Harm, Reading};
+
+    fn finding(check: &'static str, state: State, fix: Vec<Fix>) -> Finding {
+        Finding {
+            check,
+            state,
+            severity: Severity::Warning,
+            what: "as it is".to_owned(),
+            why: "it matters",
+            read: vec![Reading {
+                from: "/proc/file".to_owned(),
+                value: "1".to_owned(),
+            }],
+            harm: match fix.is_empty() {
+                true => Harm::None,
+                false => Harm::Delay { delay_ns: 200_000 },
+            },
+            fix,
+        }
+    }
+
+    #[test]
+    fn failures_come_first_in_full_and_the_verdict_is_the_last_line() {
+        let write = Fix::write(vec!["/proc/file".to_owned()], "0");
+        let findings = [
+            finding("good", State::Passed, vec![]),
+            finding("dark", State::Unknown, vec![]),
+            finding("bad", State::Failed, vec![write, Fix::boot("quiet=2")]),
+        ];
+        let verdict = Verdict::of(&findings, &[10_000_000, 1_000_000]);
+        let text = doctor_text("this host", &findings, &verdict);
+        assert_eq!(
+            text,
+            "\
+this host
+
+WARNING   bad: as it is
+          read  /proc/file: 1
+          why   it matters
+          fix   echo 0 | sudo tee /proc/file > /dev/null
+          fix   boot with quiet=2
+
+unknown   dark: as it is
+          why   it matters
+
+passed    good: as it is [/proc/file]
+
+What 1 ms ticks need:
+  echo 0 | sudo tee /proc/file > /dev/null
+
+To take everything else off these CPUs, on the kernel's command line, and reboot:
+  quiet=2
+
+Good for 10 ms ticks as it is; for 1 ms: one command, printed here, kernel parameters and a reboot; one check could not be read"
+        );
     }
 }

@@ -59,10 +59,11 @@ fn tsc(look: &mut Look<'_>) -> Result<Judgement, Unread> {
     if current == "arch_sys_counter" {
         return Judgement::good("an ARM counter has one rate and never stops");
     }
-    let flags = look.field("/proc/cpuinfo", "flags")?;
-    let missing: Vec<&str> = ["constant_tsc", "nonstop_tsc"]
+    let wanted = ["constant_tsc", "nonstop_tsc"];
+    let found = look.cpu_flags(&wanted)?;
+    let missing: Vec<&str> = wanted
         .into_iter()
-        .filter(|wanted| !flags.split_whitespace().any(|flag| flag == *wanted))
+        .filter(|flag| !found.contains(flag))
         .collect();
     if missing.is_empty() {
         return Judgement::good("constant_tsc, nonstop_tsc");

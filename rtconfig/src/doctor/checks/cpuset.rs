@@ -31,28 +31,28 @@ pub(super) struct Group {
 /// The hierarchy that rules `controller` here.
 pub(super) fn group(look: &mut Look<'_>, controller: &str) -> Result<Group, Unread> {
     let file = "/proc/self/cgroup";
-    let text = look.text(file)?;
-    let mut unified = None;
-    for line in text.lines() {
-        let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
-            continue;
-        };
-        let path = path.trim_end_matches('/');
-        if controllers.split(',').any(|name| name == controller) {
-            return Ok(Group {
-                folder: format!("/sys/fs/cgroup/{controllers}{path}"),
-                unified: false,
-            });
-        }
-        if controllers.is_empty() {
-            unified = Some(Group {
-                folder: format!("/sys/fs/cgroup{path}"),
-                unified: true,
-            });
-        }
-    }
-    unified.ok_or_else(|| Unread(format!("{file}: names no group with `{controller}`")))
+    let text = look
+        .quiet(file)?
+        .ok_or_else(|| Unread(format!("{file}: is not there")))?;
+    // `HIERARCHY:CONTROLLERS:PATH`; that of version 2 names no controllers.
+    let groups = text.lines().filter_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        Some((line, controllers, path.trim_end_matches('/')))
+    });
+    let named = |controllers: &str| controllers.split(',').any(|name| name == controller);
+    let (line, controllers, path) = groups
+        .clone()
+        .find(|(_, controllers, _)| named(controllers))
+        .or_else(|| groups.clone().find(|(_, names, _)| names.is_empty()))
+        .ok_or_else(|| Unread(format!("{file}: names no group with `{controller}`")))?;
+    look.note(file, line);
+    let unified = controllers.is_empty();
+    let folder = if unified {
+        format!("/sys/fs/cgroup{path}")
+    } else {
+        format!("/sys/fs/cgroup/{controllers}{path}")
+    };
+    Ok(Group { folder, unified })
 }
 
 fn allowed(look: &mut Look<'_>) -> Result<BTreeSet<u32>, Unread> {

@@ -25,7 +25,12 @@ const HEADROOM: f64 = 2.0;
 
 fn disk(look: &mut Look<'_>) -> Result<Judgement, Unread> {
     let from = "8 MB written and synced in this folder";
-    let speed = look.fact(from, &look.host.facts.disk_bytes_per_s)?;
+    let speed = look.host.facts.disk_bytes_per_s.ok_or_else(|| {
+        Unread(
+            "not measured: this folder cannot be written, or 8 MB were not on its disk after 300 ms"
+                .to_owned(),
+        )
+    })?;
     look.note(from, &format!("{:.1} MB/s", speed / MB));
     let needed = look.host.asked.record_bytes_per_s;
     let what = format!(

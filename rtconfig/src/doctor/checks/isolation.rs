@@ -8,6 +8,12 @@ use std::collections::BTreeSet;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
+        name: "cpus_online",
+        severity: Severity::Critical,
+        why: "a stage cannot be bound to a CPU that is not there",
+        look: cpus_online,
+    },
+    Check {
         name: "free_cpu",
         severity: Severity::Warning,
         why: "interrupts, kernel threads, the recorder and your shell need a CPU on which no real-time stage is in their way",
@@ -41,23 +47,27 @@ const BOUND_WORK_NS: u64 = 50_000;
 /// A tick: 16 to 20 us each, measured on a virtual machine.
 const TICK_NS: u64 = 20_000;
 
-fn free_cpu(look: &mut Look<'_>) -> Result<Judgement, Unread> {
+fn cpus_online(look: &mut Look<'_>) -> Result<Judgement, Unread> {
     let online = look.online()?;
-    let missing: Vec<String> = (look.cpus() - &online).iter().map(u32::to_string).collect();
-    if !missing.is_empty() {
-        return Judgement::bad(
-            format!("CPU {} is not online", missing.join(", ")),
-            Harm::Run,
-            vec![Fix::advice(format!(
-                "let the graph name CPUs that are there (`cpu =`): {}",
-                cpu_ranges(&online)
-            ))],
-        );
+    let missing = look.cpus() - &online;
+    if missing.is_empty() {
+        return Judgement::good(format!("CPUs {} are online", cpu_ranges(look.cpus())));
     }
-    let free = &online - look.cpus();
+    Judgement::bad(
+        format!("CPUs {} are not online", cpu_ranges(&missing)),
+        Harm::Run,
+        vec![Fix::advice(format!(
+            "let the graph name CPUs that are there (`cpu =`): {}",
+            cpu_ranges(&online)
+        ))],
+    )
+}
+
+fn free_cpu(look: &mut Look<'_>) -> Result<Judgement, Unread> {
+    let free = look.free_cpus()?;
     if free.is_empty() {
         return Judgement::bad(
-            format!("every CPU ({}) has timer or stages", cpu_ranges(&online)),
+            "every CPU has timer or stages",
             Harm::None,
             vec![Fix::advice(NO_CPU_IS_FREE)],
         );

@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "rlimit_rttime",
-        severity: Severity::Warning,
+        severity: Severity::Critical,
         why: "a FIFO process that computes longer without blocking is killed; a ticked stage sets its own limit of one second",
         look: rttime,
     },

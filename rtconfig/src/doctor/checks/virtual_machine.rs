@@ -26,11 +26,9 @@ const MUCH: f64 = 0.01;
 const SLICE_NS: u64 = 10_000_000;
 
 fn hypervisor(look: &mut Look<'_>) -> Result<Judgement, Unread> {
-    let flags = look.field("/proc/cpuinfo", "flags")?;
-    if !flags.split_whitespace().any(|flag| flag == "hypervisor") {
+    if look.cpu_flags(&["hypervisor"])?.is_empty() {
         return Judgement::good("none");
     }
-    look.note("/proc/cpuinfo, flags", "hypervisor");
     Judgement::bad(
         "this is a virtual machine",
         Harm::Promise {
