@@ -1,13 +1,13 @@
 //! For every check a tree that passes and one that fails.
 
-use crate::host_tree::{File, HostTree};
+use crate::host_tree::{File, Recipe};
 use ephapse_rtconfig::doctor::{Facts, MeasuredCpu};
 
 /// A check with its two hosts.
 pub struct Fixture {
     pub check: &'static str,
-    pub passes: HostTree,
-    pub fails: HostTree,
+    pub passes: Recipe,
+    pub fails: Recipe,
 }
 
 /// What more than one check looks at.
@@ -39,10 +39,13 @@ Max realtime priority     95                   95
 Max realtime timeout      unlimited            unlimited            us",
 );
 
-fn tree(files: &[File]) -> HostTree {
+fn tree(files: &[File]) -> Recipe {
     let mut all = vec![ONLINE];
     all.extend(files);
-    HostTree::new(&all, Facts::default())
+    Recipe {
+        files: all,
+        ..Recipe::default()
+    }
 }
 
 fn fixture(check: &'static str, passes: &[File], fails: &[File]) -> Fixture {
@@ -54,10 +57,15 @@ fn fixture(check: &'static str, passes: &[File], fails: &[File]) -> Fixture {
 }
 
 fn by_facts(check: &'static str, files: &[File], passes: Facts, fails: Facts) -> Fixture {
+    let host = |facts| Recipe {
+        files: files.to_vec(),
+        facts,
+        spins: false,
+    };
     Fixture {
         check,
-        passes: HostTree::new(files, passes),
-        fails: HostTree::new(files, fails),
+        passes: host(passes),
+        fails: host(fails),
     }
 }
 
@@ -82,6 +90,11 @@ fn measured(wake_ns: u64, gap_ns: u64) -> Facts {
     }
 }
 
+/// That of one check.
+pub fn of(check: &str) -> Fixture {
+    all().into_iter().find(|f| f.check == check).unwrap()
+}
+
 /// All of them.
 pub fn all() -> Vec<Fixture> {
     let mut all = kernel();
@@ -97,7 +110,10 @@ fn kernel() -> Vec<Fixture> {
         ("proc/sys/kernel/osrelease", "6.12.8-rt"),
         ("proc/sys/kernel/sched_rt_period_us", "1000000"),
     ];
-    let spinning = |file: File| tree(&[SPINS, &[file]].concat()).spinning();
+    let spinning = |file: File| Recipe {
+        spins: true,
+        ..tree(&[SPINS, &[file]].concat())
+    };
     vec![
         fixture(
             "preempt_rt",

@@ -1,7 +1,7 @@
 //! The files in `rtconfig/host/` give what the doctor asks for.
 
-use crate::fixtures;
-use ephapse_rtconfig::doctor::{Asked, FixKind, check_names, examine};
+use crate::{finding, fixtures};
+use ephapse_rtconfig::doctor::{Asked, FixKind, check_names};
 
 const LIMITS: &str = include_str!("../../host/90-ephapse-limits.conf");
 const RULES: &str = include_str!("../../host/90-ephapse.rules");
@@ -42,10 +42,8 @@ fn limits_and_service_permit_what_the_highest_priority_and_locked_memory_need() 
 
 #[test]
 fn the_rules_name_the_files_that_the_checks_read() {
-    let fixtures = fixtures::all();
-    let fixture = fixtures.iter().find(|f| f.check == "ftdi_latency");
-    let findings = examine(&fixture.unwrap().fails.host);
-    let ftdi = findings.iter().find(|f| f.check == "ftdi_latency").unwrap();
+    let tree = fixtures::of("ftdi_latency").fails.make();
+    let ftdi = finding(&tree.host, "ftdi_latency");
     let write = ftdi.fix[0].write.as_ref().unwrap();
     assert!(write.files[0].ends_with("/latency_timer"));
     assert!(RULES.contains(&format!("ATTR{{latency_timer}}=\"{}\"", write.value)));
@@ -57,12 +55,8 @@ fn the_tuned_profile_boots_with_every_parameter_that_a_fix_names() {
     let command_line = value(TUNED, "cmdline_ephapse");
     let mut parameters = 0;
     for fixture in fixtures::all() {
-        let findings = examine(&fixture.fails.host);
-        let fixes = findings.iter().filter(|f| f.check == fixture.check);
-        for fix in fixes
-            .flat_map(|f| &f.fix)
-            .filter(|f| f.kind == FixKind::Boot)
-        {
+        let found = finding(&fixture.fails.make().host, fixture.check);
+        for fix in found.fix.iter().filter(|f| f.kind == FixKind::Boot) {
             let wanted = fix.text.replace("2-3", "${stage_cpus}");
             assert!(command_line.contains(&wanted), "{wanted} in {command_line}");
             parameters += 1;

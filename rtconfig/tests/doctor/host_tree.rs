@@ -7,30 +7,37 @@ use tempfile::TempDir;
 /// A file below the root, and what stands in it.
 pub type File = (&'static str, &'static str);
 
-/// A host with CPUs 0 to 3; timer and stages are on 2 and 3.
+/// A host with CPUs 0 to 3, timer and stages on 2 and 3, to be made.
+#[derive(Clone, Default)]
+pub struct Recipe {
+    pub files: Vec<File>,
+    pub facts: Facts,
+    /// Something spins on CPU 3.
+    pub spins: bool,
+}
+
+/// A host that was made.
 pub struct HostTree {
     pub folder: TempDir,
     pub host: Host,
 }
 
-impl HostTree {
-    pub fn new(files: &[File], facts: Facts) -> Self {
+impl Recipe {
+    pub fn make(&self) -> HostTree {
         let folder = tempfile::tempdir().unwrap();
-        for (file, text) in files {
+        for (file, text) in &self.files {
             write(folder.path(), file, text);
+        }
+        let mut asked = Asked::usual([2, 3].into());
+        if self.spins {
+            asked.spinning_cpus = [3].into();
         }
         let host = Host {
             root: folder.path().to_owned(),
-            facts,
-            asked: Asked::usual([2, 3].into()),
+            facts: self.facts.clone(),
+            asked,
         };
         HostTree { folder, host }
-    }
-
-    /// The same with something that spins on CPU 3.
-    pub fn spinning(mut self) -> Self {
-        self.host.asked.spinning_cpus = [3].into();
-        self
     }
 }
 

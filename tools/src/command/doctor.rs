@@ -43,6 +43,10 @@ pub fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         args.root.display()
     );
     let live = root == Path::new("/");
+    ensure!(
+        !(args.apply && live) || os::uid() == 0,
+        "--apply writes files of the kernel: run it as root (`sudo ephapse doctor --apply -- COMMAND`)"
+    );
     let interrupts = Arc::new(AtomicU32::new(0));
     count_interrupts(&interrupts)?;
     let asked = asked(args, &root)?;
@@ -185,10 +189,6 @@ fn apply(
     live: bool,
     interrupts: &AtomicU32,
 ) -> anyhow::Result<ExitCode> {
-    ensure!(
-        !live || os::uid() == 0,
-        "--apply writes files of the kernel: run it as root (`sudo ephapse doctor --apply -- COMMAND`)"
-    );
     let writes = findings
         .iter()
         .filter(|finding| finding.state == State::Failed)
@@ -228,7 +228,7 @@ fn apply(
         failed.len(),
         count
     );
-    eprintln!("ephapse: {count} files set back");
+    eprintln!("ephapse: set back: {count} of {count}");
     Ok(ExitCode::from(ended?))
 }
 

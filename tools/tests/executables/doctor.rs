@@ -172,7 +172,7 @@ fn apply_sets_what_it_lists_for_as_long_as_the_command_runs() {
     for line in [
         format!("{GOVERNOR}: powersave -> performance"),
         format!("{MIGRATION}: 1 -> 0"),
-        "3 files set back".to_owned(),
+        "set back: 3 of 3".to_owned(),
     ] {
         assert!(ended.stderr.contains(&line), "{line}: {}", ended.stderr);
     }
