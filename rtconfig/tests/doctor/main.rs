@@ -184,6 +184,17 @@ fn idle_states_do_not_matter_where_a_run_may_keep_cpus_out_of_them() {
 }
 
 #[test]
+fn a_measurement_too_short_for_what_it_says_is_unknown() {
+    for check in ["wake_ups", "spin_gaps"] {
+        let mut tree = fixtures::of(check).passes.make();
+        for cpu in tree.host.facts.measured.iter_mut().flatten() {
+            (cpu.wakes, cpu.spun_ns) = (50, 40_000_000);
+        }
+        assert_eq!(finding(&tree.host, check).state, State::Unknown);
+    }
+}
+
+#[test]
 fn irqbalance_is_stopped_before_interrupts_are_moved() {
     let tree = fixtures::of("irqs").fails.make();
     write(tree.folder.path(), "proc/77/comm", "irqbalance");

@@ -271,23 +271,25 @@ fn a_measurement_shows_wake_ups_and_gaps_of_every_cpu() {
     let _turn = alone();
     let place = Place::new();
     let ended = place
-        .run(&["doctor", "--measure", "500ms", "--json"])
+        .run(&["doctor", "--measure", "3s", "--json"])
         .expect(0);
     let said: Value = serde_json::from_str(&ended.stdout).unwrap();
     let cpus = said["asked"]["cpus"].as_array().unwrap();
     let measured = said["measured"].as_array().unwrap();
     assert_eq!(measured.len(), cpus.len());
+    let mut fewest = u64::MAX;
     for cpu in measured {
-        assert!(cpu["wakes"].as_u64() >= Some(50), "{cpu}");
+        let wakes = cpu["wakes"].as_u64().unwrap();
+        assert!(wakes >= 50, "{cpu}");
+        fewest = fewest.min(wakes);
         assert!(
             cpu["wake_p50_ns"].as_u64() <= cpu["wake_max_ns"].as_u64(),
             "{cpu}"
         );
         assert!(cpu["spun_ns"].as_u64() >= cpu["gaps_ns"].as_u64(), "{cpu}");
     }
-    for finding in said["findings"].as_array().unwrap() {
-        if ["wake_ups", "spin_gaps"].contains(&finding["check"].as_str().unwrap()) {
-            assert_ne!(finding["state"], "unknown", "{finding}");
-        }
-    }
+    let findings = said["findings"].as_array().unwrap();
+    let wake_ups = findings.iter().find(|f| f["check"] == "wake_ups").unwrap();
+    // On a CPU that somebody else had, there were too few for a 99.9th percentile.
+    assert_eq!(wake_ups["state"] == "unknown", fewest < 1000, "{wake_ups}");
 }

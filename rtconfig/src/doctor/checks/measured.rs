@@ -21,11 +21,25 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn measured(look: &mut Look<'_>) -> Result<Vec<MeasuredCpu>, Unread> {
+/// A 99.9th percentile of fewer values is their maximum.
+const LEAST_WAKES: u64 = 1000;
+/// What comes once a second is not seen in less.
+const LEAST_SPUN_NS: u64 = 1_000_000_000;
+
+fn measured(
+    look: &mut Look<'_>,
+    enough: impl Fn(&MeasuredCpu) -> bool,
+) -> Result<Vec<MeasuredCpu>, Unread> {
     let measured = look.host.facts.measured.clone();
-    measured
+    let cpus = measured
         .filter(|cpus| !cpus.is_empty())
-        .ok_or_else(|| Unread("not measured: `ephapse doctor --measure 30s` does it".to_owned()))
+        .ok_or_else(|| Unread("not measured: `ephapse doctor --measure 30s` does it".to_owned()))?;
+    if !cpus.iter().all(enough) {
+        return Err(Unread(
+            "measured for too short a time to say it: `--measure 30s` is enough".to_owned(),
+        ));
+    }
+    Ok(cpus)
 }
 
 /// Delays CPU by CPU against the shortest tick that is asked for.
@@ -52,7 +66,7 @@ fn without_fifo(cpu: &MeasuredCpu) -> &'static str {
 }
 
 fn wake_ups(look: &mut Look<'_>) -> Result<Judgement, Unread> {
-    let cpus = measured(look)?;
+    let cpus = measured(look, |cpu| cpu.wakes >= LEAST_WAKES)?;
     for cpu in &cpus {
         let value = format!(
             "{} wake-ups{}, late by p50 {}, p99 {}, p99.9 {}, max {}",
@@ -71,7 +85,7 @@ fn wake_ups(look: &mut Look<'_>) -> Result<Judgement, Unread> {
 }
 
 fn spin_gaps(look: &mut Look<'_>) -> Result<Judgement, Unread> {
-    let cpus = measured(look)?;
+    let cpus = measured(look, |cpu| cpu.spun_ns >= LEAST_SPUN_NS)?;
     for cpu in &cpus {
         let value = format!(
             "{} gaps in {}{}, {:.2} % of it, {} once a second, max {}",
