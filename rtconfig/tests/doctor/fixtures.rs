@@ -106,13 +106,12 @@ pub fn all() -> Vec<Fixture> {
 }
 
 fn kernel() -> Vec<Fixture> {
-    const SPINS: &[File] = &[
-        ("proc/sys/kernel/osrelease", "6.12.8-rt"),
-        ("proc/sys/kernel/sched_rt_period_us", "1000000"),
-    ];
-    let spinning = |file: File| Recipe {
+    const SERVER: &str = "sys/kernel/debug/sched/fair_server/cpu3/runtime";
+    const SINCE: File = ("proc/sys/kernel/osrelease", "6.12.8-rt");
+    const PERIOD: File = ("proc/sys/kernel/sched_rt_period_us", "1000000");
+    let spinning = |files: &[File]| Recipe {
         spins: true,
-        ..tree(&[SPINS, &[file]].concat())
+        ..tree(files)
     };
     vec![
         fixture(
@@ -155,16 +154,13 @@ fn kernel() -> Vec<Fixture> {
         ),
         Fixture {
             check: "rt_throttling",
-            passes: spinning(("proc/sys/kernel/sched_rt_runtime_us", "-1")),
-            fails: spinning(("proc/sys/kernel/sched_rt_runtime_us", "950000")),
+            passes: spinning(&[("proc/sys/kernel/sched_rt_runtime_us", "-1")]),
+            fails: spinning(&[("proc/sys/kernel/sched_rt_runtime_us", "950000"), PERIOD]),
         },
         Fixture {
             check: "fair_server",
-            passes: spinning(("sys/kernel/debug/sched/fair_server/cpu3/runtime", "0")),
-            fails: spinning((
-                "sys/kernel/debug/sched/fair_server/cpu3/runtime",
-                "50000000",
-            )),
+            passes: spinning(&[SINCE, (SERVER, "0")]),
+            fails: spinning(&[SINCE, (SERVER, "50000000")]),
         },
     ]
 }
@@ -175,12 +171,17 @@ fn user() -> Vec<Fixture> {
         ..Facts::default()
     };
     vec![
-        by_facts(
-            "fifo",
-            &[NO_CAPABILITIES, POOR_LIMITS],
-            tried(Ok(())),
-            tried(Err("Operation not permitted".to_owned())),
-        ),
+        Fixture {
+            check: "fifo",
+            passes: Recipe {
+                facts: tried(Ok(())),
+                ..Recipe::default()
+            },
+            fails: Recipe {
+                facts: tried(Err("Operation not permitted".to_owned())),
+                ..tree(&[NO_CAPABILITIES, POOR_LIMITS])
+            },
+        },
         fixture("capabilities", &[ROOT_CAPABILITIES], &[NO_CAPABILITIES]),
         fixture(
             "rt_group",
@@ -195,7 +196,7 @@ fn user() -> Vec<Fixture> {
         ),
         fixture(
             "rlimit_rtprio",
-            &[RICH_LIMITS, NO_CAPABILITIES],
+            &[RICH_LIMITS],
             &[POOR_LIMITS, NO_CAPABILITIES],
         ),
         fixture(
@@ -243,6 +244,7 @@ NMI:          0          0          0          0  Non-maskable interrupts",
         "proc/51/stat",
         "51 (irq/24-eth0 (x)) S 2 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 -51 0 1 0 20 0 0 18446744073709551615 0 0 0 0 0 0 0 2147483647 0 0 0 0 17 0 50 1",
     );
+    const KERNEL: File = ("proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984");
     vec![
         fixture(
             "cpus_online",
@@ -285,8 +287,16 @@ NMI:          0          0          0          0  Non-maskable interrupts",
         ),
         fixture(
             "irq_threads",
-            &[IRQ_THREAD, ("proc/51/status", "Cpus_allowed_list:\t0-1")],
-            &[IRQ_THREAD, ("proc/51/status", "Cpus_allowed_list:\t3")],
+            &[
+                KERNEL,
+                IRQ_THREAD,
+                ("proc/51/status", "Cpus_allowed_list:\t0-1"),
+            ],
+            &[
+                KERNEL,
+                IRQ_THREAD,
+                ("proc/51/status", "Cpus_allowed_list:\t3"),
+            ],
         ),
     ]
 }

@@ -101,6 +101,30 @@ fn files_full_of_nonsense_pass_nothing() {
 }
 
 #[test]
+fn no_check_passes_without_a_file_that_it_rests_on() {
+    // What only adds to another file; an interrupt's thread, which need not be there; how deep a state is that is disabled.
+    let optional = [
+        "sys/devices/virtual/workqueue/writeback/cpumask",
+        "sys/devices/system/cpu/online",
+        "proc/irq/24/smp_affinity_list",
+        "proc/51/stat",
+        "sys/devices/system/cpu/cpu3/cpuidle/state1/latency",
+    ];
+    for fixture in fixtures::all() {
+        for (missing, _) in &fixture.passes.files {
+            let mut recipe = fixture.passes.clone();
+            recipe.files.retain(|(file, _)| file != missing);
+            let found = finding(&recipe.make().host, fixture.check);
+            let needed = !optional.contains(missing) && !missing.ends_with("/name");
+            assert!(
+                !needed || found.state != State::Passed,
+                "{missing}: {found:#?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_a_fix_writes_makes_its_check_pass() {
     let mut written = 0;
     for fixture in fixtures::all() {

@@ -27,7 +27,7 @@ fn disk(look: &mut Look<'_>) -> Result<Judgement, Unread> {
     let from = "8 MB written and synced in this folder";
     let speed = look.host.facts.disk_bytes_per_s.ok_or_else(|| {
         Unread(
-            "not measured: this folder cannot be written, or 8 MB were not on its disk after 300 ms"
+            "not measured: that needs the host itself, a folder that can be written, and 8 MB on its disk within 300 ms"
                 .to_owned(),
         )
     })?;

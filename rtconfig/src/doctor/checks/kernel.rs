@@ -103,28 +103,19 @@ fn watchdogs(look: &mut Look<'_>) -> Result<Judgement, Unread> {
 }
 
 fn workqueues(look: &mut Look<'_>) -> Result<Judgement, Unread> {
-    let mut files = Vec::new();
-    for file in [
-        "/sys/devices/virtual/workqueue/cpumask",
-        "/sys/devices/virtual/workqueue/writeback/cpumask",
-    ] {
-        // Only the first is on every host.
-        let Some(mask) = look.optional(file)? else {
-            continue;
-        };
+    let own = "/sys/devices/virtual/workqueue/cpumask";
+    let mut masks = vec![(own, look.text(own)?)];
+    // Not on every host.
+    let writeback = "/sys/devices/virtual/workqueue/writeback/cpumask";
+    masks.extend(look.optional(writeback)?.map(|mask| (writeback, mask)));
+    let mut wrong = Vec::new();
+    for (file, mask) in masks {
         let cpus = super::cpu_mask::read(&mask)
             .ok_or_else(|| Unread(format!("{file}: is no mask of CPUs")))?;
-        files.push((file.to_owned(), !cpus.is_disjoint(look.cpus())));
+        if !cpus.is_disjoint(look.cpus()) {
+            wrong.push(file.to_owned());
+        }
     }
-    if files.is_empty() {
-        return Err(Unread(
-            "/sys/devices/virtual/workqueue/cpumask: is not there".to_owned(),
-        ));
-    }
-    let wrong: Vec<String> = files
-        .into_iter()
-        .filter_map(|(file, wrong)| wrong.then_some(file))
-        .collect();
     if wrong.is_empty() {
         return Judgement::good("not on the stages' CPUs");
     }

@@ -136,7 +136,11 @@ fn numa_balancing(look: &mut Look<'_>) -> Result<Judgement, Unread> {
         _ => {}
     }
     match look.optional(file)?.as_deref() {
-        None => Judgement::good("this kernel has none"),
+        None => {
+            // The folder of its switches is there, this one is not.
+            look.text("/proc/sys/kernel/osrelease")?;
+            Judgement::good("this kernel has none")
+        }
         Some("0") => Judgement::good("off"),
         // 1, or 2 on hosts with slow memory.
         Some(_) => Judgement::bad(
