@@ -16,6 +16,7 @@ pub mod ends;
 #[cfg(test)]
 mod golden_files;
 pub mod hop;
+pub mod jitter;
 pub mod machine;
 pub mod measured;
 mod page;

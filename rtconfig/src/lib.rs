@@ -4,10 +4,12 @@
 //! people's stages that are asked what they are ([`modules`]).
 //! A graph file is parsed ([`graph`]), its types flow from sources to sinks by asking a [`describe::Catalogue`]
 //! ([`resolve`]), and the outcome is a [`plan::Plan`]: everything the launcher needs, nothing left to decide.
+//! Whether a host can keep what a plan asks is what [`doctor`] finds out.
 #![warn(missing_docs)]
 
 pub mod adapter;
 pub mod describe;
+pub mod doctor;
 pub mod explain;
 pub mod graph;
 pub mod host;

@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use ephapse_bench::ends::Class;
 use ephapse_bench::watch::Action;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +46,11 @@ pub enum Command {
     /// Streams are compared by name, block by block: headers (but for the REPLAY flag) and rows, bit by bit. Exit codes: 0 identical; 1 error;
     /// 2 they differ.
     Compare(CompareArgs),
+    /// Checks whether this host is fit for real time: what was read, where, why it matters, how to put it right; ends with a verdict
+    ///
+    /// What cannot be read is unknown, and never counts as passed. Exit codes: 0 looked, whatever was found; 1 error; 2 with
+    /// --require-rt, something critical has not passed. With --apply it is COMMAND's, or 1 if something could not be set back.
+    Doctor(DoctorArgs),
     /// Lists the sessions of this user, or shows one
     Status(StatusArgs),
     /// Stops a session: its sources end, what is in its rings is dealt with, the report is written
@@ -102,7 +108,7 @@ pub enum Command {
     /// Gaps that a format cannot say are listed beside the file, as FILE.gaps.csv: nothing is filled up. A file has its name only
     /// when it is whole.
     Export(ExportArgs),
-    /// Removes what killed sessions have left in shared memory
+    /// Removes what killed sessions have left in shared memory, and sets back what a killed `doctor --apply` had changed
     Gc,
     /// Measures latencies of this host and of the engine on it, in the manner of `rtla timerlat hist`
     Bench(BenchArgs),
@@ -460,6 +466,35 @@ pub struct RestartArgs {
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Graph whose CPUs, ticks, memory and recording are asked for. Default: what the demo asks for
+    pub graph: Option<PathBuf>,
+    /// Change a value of the graph; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "graph")]
+    pub set: Vec<String>,
+    /// Look at a host's `proc`, `sys` and `dev` below another folder, as a copy of them
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// First measure how late each of these CPUs wakes and what interrupts it, for so long, e.g. `30s`. FIFO threads take up to
+    /// 40 % of these CPUs meanwhile
+    #[arg(long, value_name = "T", value_parser = duration)]
+    pub measure: Option<Duration>,
+    /// Exit with 2 unless everything critical has passed; with --apply, COMMAND is then not started
+    #[arg(long)]
+    pub require_rt: bool,
+    /// JSON
+    #[arg(long, conflicts_with = "apply")]
+    pub json: bool,
+    /// As root: list the kernel's files that would put right what was found, write them, run COMMAND, and set them back when
+    /// it ends, at Ctrl-C too (it gets SIGTERM, once for each). After a `kill -9` the next `gc`, `run` or `doctor` sets them back
+    #[arg(long, requires = "command")]
+    pub apply: bool,
+    /// What --apply runs; it gets no keyboard
+    #[arg(last = true, value_name = "COMMAND", requires = "apply")]
+    pub command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

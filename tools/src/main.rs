@@ -1,5 +1,6 @@
 //! `ephapse`: the command line and launcher.
 
+mod applied;
 mod catalogue;
 mod cli;
 mod command;

@@ -78,9 +78,9 @@ pub fn check(
     Ok(warnings)
 }
 
-/// Bytes per second that reach the disk; `None` if the probe did not end in time, or cannot be written at all (then the
-/// capture cannot either, and says why).
-fn speed(folder: &Path) -> Option<f64> {
+/// Bytes per second that reach the disk of `folder`: 8 MB are written there, synced and removed. `None` if that took more
+/// than 300 ms, or they cannot be written at all (then the capture cannot either, and says why).
+pub fn speed(folder: &Path) -> Option<f64> {
     let path = folder.join(format!(".{}.speed", std::process::id()));
     let (done, waits) = mpsc::channel();
     std::thread::spawn(move || {

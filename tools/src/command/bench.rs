@@ -141,7 +141,7 @@ pub fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
 /// Keeps other benchmarks of this user off the host as long as the answer lives: two would measure each other, and their
 /// FIFO ends starve each other.
-fn alone() -> anyhow::Result<File> {
+pub(super) fn alone() -> anyhow::Result<File> {
     // The folder itself is locked: no file is left behind.
     let folder = launch::runtime_dir()?;
     let file =

@@ -6,6 +6,7 @@ mod certify;
 mod compare;
 mod control;
 mod demo;
+mod doctor;
 mod export;
 mod graph;
 mod hz;
@@ -39,6 +40,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::NewGraph(args) => new_graph::new_graph(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Status(args) => session::status(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),

@@ -2,6 +2,7 @@
 
 use super::certify;
 use super::graph::{load, plan};
+use crate::applied;
 use crate::catalogue::with_modules;
 use crate::cli::{RunArgs, RunOptions};
 use crate::output::sayln;
@@ -66,6 +67,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode> {
     let catalogue = with_modules(Some(&job.graph))?;
     adjust(&mut job, options, &catalogue)?;
+    for file in applied::undo_left()? {
+        eprintln!("ephapse: {file}: set back, a `doctor --apply` was killed before it could");
+    }
     for left in collect_garbage()? {
         let (session, segments) = (&left.session, left.segments);
         eprintln!(

@@ -1,6 +1,7 @@
 //! `status` and `gc`: sessions by their files, and one by what it says itself.
 
 use super::control;
+use crate::applied;
 use crate::cli::StatusArgs;
 use crate::look::session::state_of;
 use crate::output::sayln;
@@ -144,8 +145,12 @@ fn all(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 
 /// `ephapse gc`.
 pub fn gc() -> anyhow::Result<ExitCode> {
+    let restored = applied::undo_left()?;
+    for file in &restored {
+        sayln!("{file}: set back");
+    }
     let removed = collect_garbage()?;
-    if removed.is_empty() {
+    if removed.is_empty() && restored.is_empty() {
         sayln!("nothing to remove");
     }
     for left in removed {

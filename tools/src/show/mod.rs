@@ -1,8 +1,9 @@
-//! How blocks, rings and rates are written for people, scripts and NumPy. Knows no session: everything is given.
+//! How blocks, rings, rates and findings are written for people, scripts and NumPy. Knows no session: everything is given.
 
 mod block_json;
 mod block_text;
 mod csv;
+mod doctor;
 mod npy;
 mod part_file;
 mod rate_table;
@@ -12,6 +13,7 @@ mod selection;
 pub use block_json::JsonLines;
 pub use block_text::Text;
 pub use csv::CsvFile;
+pub use doctor::doctor_text;
 pub use npy::NpyFile;
 pub use part_file::{PartFile, part_of};
 pub use rate_table::rate_table;

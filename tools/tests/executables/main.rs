@@ -6,6 +6,7 @@ mod captures;
 mod control;
 mod deaths;
 mod demo;
+mod doctor;
 mod edges;
 mod finished;
 mod isolation;
