@@ -254,6 +254,31 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
+fn lengths_whose_sum_is_beyond_64_bits_are_refused_or_harmless() {
+    let beyond = [
+        u64::MAX,
+        u64::MAX - 63,
+        u64::MAX - 127,
+        u64::MAX - 4095,
+        1 << 63,
+    ];
+    for (name, kind, meaning) in &IMAGES {
+        let clean = image(name);
+        let mut bench = Bench::new(&clean, *kind);
+        for at in (128..*meaning - 8).step_by(8) {
+            for value in beyond {
+                let mut damaged = clean.clone();
+                set(&mut damaged, at, value);
+                refit(&mut damaged);
+                bench.try_out(&damaged, || format!("{name}: {value:#x} at {at}"));
+            }
+        }
+        // The others hold no lengths beyond their header.
+        assert!(bench.refused > 0 || *kind != segment::RING, "{name}");
+    }
+}
+
+#[test]
 fn bytes_changed_at_random_under_a_checksum_that_fits_are_refused_or_harmless() {
     let seed = setting("EPHAPSE_FUZZ_SEED", 0x0e94_a95e);
     let until = Instant::now() + Duration::from_secs(setting("EPHAPSE_FUZZ_S", 3));

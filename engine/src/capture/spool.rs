@@ -39,6 +39,8 @@ pub const ORDERS_AT: usize = 3 * PAGE;
 pub const ACCOUNTS_AT: usize = 4 * PAGE;
 /// Entries begin on multiples of this: a header never lies across the end of the ring.
 pub const ALIGNMENT: usize = 64;
+/// More than any session writes: sums below it stay within 64 bits.
+const MOST_BYTES: u64 = 1 << 62;
 /// First word of an entry.
 const ENTRY_MAGIC: u32 = u32::from_le_bytes(*b"ESPL");
 
@@ -496,6 +498,7 @@ impl Filling {
         if head
             .checked_sub(taken)
             .is_none_or(|used| used > g.entries_bytes)
+            || head > MOST_BYTES
             || !head.is_multiple_of(ALIGNMENT as u64)
         {
             return Err(ShmError::refused(
@@ -706,6 +709,7 @@ impl Emptying {
         if head
             .checked_sub(place.taken)
             .is_none_or(|used| used > g.entries_bytes)
+            || head > MOST_BYTES
         {
             return Err(ShmError::refused(
                 segment.name(),

@@ -236,7 +236,10 @@ pub(super) fn attach(segment: &Segment) -> Result<Attached, ShmError> {
         && geometry.slot_stride.is_multiple_of(LINE as u64)
         && geometry.payload_bytes.is_multiple_of(PAYLOAD_ALIGN as u64)
         && geometry.payload_bytes >= stream_type.block_bytes() as u64
-        && geometry.slot_stride >= size_of::<SlotHeader>() as u64 + geometry.payload_bytes
+        && geometry.slot_stride
+            >= geometry
+                .payload_bytes
+                .saturating_add(size_of::<SlotHeader>() as u64)
         && geometry.seat_stride == PAGE as u64
         && geometry.type_at == TYPE_AT as u64
         && geometry.seat_table_at == SEAT_TABLE_AT as u64
