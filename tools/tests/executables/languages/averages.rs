@@ -3,6 +3,7 @@
 use super::compiled::{How, compiled};
 use super::own_stages::{command_of, lay_out, lay_out_seen, read_seen};
 use super::{LIBRARY, PACKAGE, interpreter};
+use crate::finished::Report;
 use crate::place::Place;
 use crate::turns::shared;
 use std::fs;
@@ -19,8 +20,8 @@ fn manifest(example: &str, command: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Plays the demo, or a recording, with the module's average behind its filters: the stimulation log, and what the stage
-/// has published.
+/// Plays the demo, or a recording, with the module's average behind its filters, and computes it again from its capture: the
+/// stimulation log, and what the stage has published.
 fn played(place: &Place, recording: Option<&Path>) -> (String, String) {
     lay_out_seen(place);
     let seen = place.path().join("seen");
@@ -30,7 +31,7 @@ fn played(place: &Place, recording: Option<&Path>) -> (String, String) {
         "stage.detect.in.frames=\"mean\"".into(),
         format!("stage.seen={{ use = \"test.seen\", params = {{ path = {:?} }}, in = {{ in = \"mean\" }} }}", seen.display()),
     ];
-    let mut arguments = vec!["demo", "--unpaced", "--duration", "4s", "--record", "off"];
+    let mut arguments = vec!["demo", "--unpaced", "--duration", "4s"];
     if let Some(recording) = recording {
         arguments.extend(["--recording", recording.to_str().unwrap()]);
     }
@@ -41,12 +42,19 @@ fn played(place: &Place, recording: Option<&Path>) -> (String, String) {
     interpreter::give_to(&mut command);
     place.finish(command, 120).expect(0);
     place.expect_nothing_left();
+    // Computed again from the recording, whatever it is written in.
+    let report = Report::read(&place.report());
+    assert_eq!(
+        report.0["replay"]["identical"], true,
+        "{}",
+        report.0["replay"]
+    );
     let log = fs::read_to_string(place.report().join("stimulation.jsonl")).unwrap();
     (log, fs::read_to_string(seen).unwrap())
 }
 
 #[test]
-fn the_channel_average_in_rust_c_and_python_gives_the_same_blocks_and_the_same_stimulation() {
+fn the_channel_average_in_rust_c_and_python_gives_the_same_blocks_and_stimulation_and_replays() {
     let _turn = shared();
     let in_rust = Place::new();
     let example = format!("{LIBRARY}/examples/channel_average/stage.toml");
