@@ -6,7 +6,7 @@ use crate::restarts::pid_of;
 use crate::turns::{alone, shared};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Replays of one capture; `make accept` asks for more.
 fn replays() -> usize {
@@ -73,6 +73,14 @@ fn a_paced_run_with_a_stalled_stage_replays_identically_and_another_weight_shows
         .expect(0)
         .stdout;
     assert!(said.contains("replays: identical ("), "{said}");
+    // In its own rhythm, at twice its pace: two seconds were recorded.
+    let begun = Instant::now();
+    let proof = json(&place, &["replay", capture, "--speed", "2", "--json"], 0);
+    assert_eq!(proof["verdict"], "identical", "{proof}");
+    assert!(
+        begun.elapsed() > Duration::from_millis(900),
+        "it was hurried"
+    );
 
     let other = "{\"weights\": [[0.125, 0.125, 0.125, 0.125, 0.125, 0.125, 0.125, 0.25]]}";
     let other = place.write("other.json", other);
