@@ -11,7 +11,7 @@
 //! says no more than "look again". What rings and what waits is the caller's: a signal, or whatever a model puts there.
 
 use crate::abi::OPEN;
-use crate::runner::due_before;
+use crate::due::due_before;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// When a stage is due: at every tick with `tick % divider == phase`.

@@ -4,8 +4,8 @@ use super::prepare::{Part, Processes};
 use crate::abi::{
     Bank, PAGE, ProducerWords, RING_GEOMETRY_AT, RingGeometry, SeatWords, end_reason,
 };
+use crate::due::due_between;
 use crate::outcome::{EdgeAccount, RingAccount, SourceAccount, TickAccount};
-use crate::runner::due_between;
 use crate::shm::read_at;
 use crate::sync::{AtomicU64, Ordering};
 use ephapse_rtconfig::describe::Role;

@@ -5,6 +5,7 @@ use super::output::SourceClock;
 use super::turn::{Moment, Readiness, Turns, Verdict};
 use crate::abi::{end_reason, stage_state};
 use crate::doorbell::{self, DueTicks, TickWords, Waited};
+use crate::due::due_before;
 use crate::stage::Prepared;
 use crate::sync::Ordering;
 use crate::{allocation, os, text};
@@ -567,50 +568,6 @@ impl<'a, P: Prepared> Loop<'a, P> {
                 return Some(now_ns);
             }
             self.look_around();
-        }
-    }
-}
-
-/// The newest tick below `end` at which `tick % divider == phase`; wraps below 0, so that differences still count ticks.
-pub(crate) fn due_before(end: u64, divider: u64, phase: u64) -> u64 {
-    let last = end.wrapping_sub(1);
-    if end > phase {
-        last - (last - phase) % divider
-    } else {
-        phase.wrapping_sub(divider)
-    }
-}
-
-/// Ticks in `start..stop` at which `tick % divider == phase`.
-pub(crate) fn due_between(start: u64, stop: u64, divider: u64, phase: u64) -> u64 {
-    let newest = due_before(stop, divider, phase);
-    let before = due_before(start, divider, phase);
-    if stop <= start {
-        0
-    } else {
-        newest.wrapping_sub(before) / divider
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn due_ticks_are_those_a_count_one_by_one_finds() {
-        for divider in 1..6 {
-            for phase in 0..divider {
-                for start in 0..12 {
-                    for stop in 0..40 {
-                        let counted = (start..stop).filter(|t| t % divider == phase).count() as u64;
-                        assert_eq!(
-                            due_between(start, stop, divider, phase),
-                            counted,
-                            "{start}..{stop} every {divider} at {phase}"
-                        );
-                    }
-                }
-            }
         }
     }
 }
