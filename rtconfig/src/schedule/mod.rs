@@ -1,0 +1,11 @@
+//! The schedule before it runs: what is to be run, how late it can be at worst, and a model that runs it in seconds.
+
+mod busy_period;
+pub mod curve;
+mod demand;
+pub mod no_bound;
+pub mod occupancy;
+pub mod response;
+pub mod run_time;
+pub mod simulate;
+pub mod tasks;

@@ -1,0 +1,92 @@
+//! Why a task has no bound.
+
+use super::demand::Knowledge;
+use super::occupancy::Occupancy;
+use super::tasks::{Begins, Takes, TaskSet};
+use crate::plan::Full;
+use std::fmt;
+
+/// Why a task has no bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoBound {
+    /// Nobody says how long it runs.
+    NoBudget,
+    /// It runs at normal priority: everything else of the host may run before it.
+    Normal,
+    /// It is paced by a stage without a bound.
+    After(String),
+    /// It shares its CPU with a more urgent task without a bound.
+    Beside(String),
+    /// More is asked of its CPU than it has, or so much that answers take more than many periods. Percent asked for.
+    Overload(u64),
+}
+
+/// Why nothing of a task set has a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// This ring may become full, and its maker then waits: index into the set's rings.
+    BackPressure(usize),
+    /// This ring may drop blocks, and some stage waits for blocks of two streams that go together.
+    Loss(usize),
+}
+
+impl fmt::Display for NoBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoBound::NoBudget => f.write_str("no budget_ns"),
+            NoBound::Normal => f.write_str("policy `other`"),
+            NoBound::After(stage) => write!(f, "fed by `{stage}`"),
+            NoBound::Beside(stage) => write!(f, "behind `{stage}`"),
+            NoBound::Overload(percent) => write!(f, "asked for {percent} % of its CPU"),
+        }
+    }
+}
+
+/// Why this task has none.
+pub fn reason(knowledge: &Knowledge<'_>, task: usize) -> NoBound {
+    let (tasks, its) = (&knowledge.set.tasks, &knowledge.set.tasks[task]);
+    if its.priority == 0 {
+        return NoBound::Normal;
+    }
+    if its.run.is_none() {
+        return NoBound::NoBudget;
+    }
+    if its.begins == Begins::Data {
+        let makers = its.inputs.iter().filter(|i| i.takes != Takes::Arrived);
+        for maker in makers.map(|input| knowledge.set.rings[input.ring].maker) {
+            if knowledge.known[maker].latency_ns.is_none() {
+                return NoBound::After(tasks[maker].name.clone());
+            }
+        }
+    }
+    let mut percent = 0;
+    for (index, other) in tasks.iter().enumerate() {
+        if other.cpu != its.cpu || other.priority < its.priority {
+            continue;
+        }
+        let asked = || {
+            // Over so long a window that its ends do not count.
+            let jobs = knowledge.jobs(index).before(knowledge.limit_ns)?;
+            knowledge.cost_ns(index, jobs)
+        };
+        match asked() {
+            None if index != task => return NoBound::Beside(other.name.clone()),
+            None => {}
+            Some(ns) => percent += ns.saturating_mul(100) / knowledge.limit_ns.max(1),
+        }
+    }
+    NoBound::Overload(percent)
+}
+
+/// Why nothing of the set has a bound, if so: the analysis takes it that makers do not wait, and that what goes together
+/// comes.
+pub fn withheld(set: &TaskSet, occupancies: &[Occupancy]) -> Option<Withheld> {
+    let fills = || occupancies.iter().filter(|reader| reader.can_fill);
+    if let Some(full) = fills().find(|reader| set.rings[reader.ring].full == Full::Wait) {
+        return Some(Withheld::BackPressure(full.ring));
+    }
+    let beside = set.tasks.iter().flat_map(|task| &task.inputs);
+    let mut beside = beside.filter(|input| input.hold && input.takes != Takes::Next);
+    let lost = fills().next()?;
+    beside.next().map(|_| Withheld::Loss(lost.ring))
+}
