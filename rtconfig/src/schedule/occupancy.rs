@@ -1,7 +1,7 @@
 //! How full a ring can get: blocks published while a reader has not yet released the oldest of them.
 
 use super::demand::Knowledge;
-use super::response::{further_ticks, of_ring};
+use super::response::{ends_later_ns, further_ticks, of_ring};
 use super::tasks::{Begins, Takes};
 use crate::plan::Full;
 
@@ -63,7 +63,12 @@ fn most(knowledge: &Knowledge<'_>, ring: usize, reader: usize, takes: Takes) -> 
             };
             known.response_ns?.saturating_add(rings_ns)
         }
-        (Takes::Same, _) => known.latency_ns?.saturating_sub(best_ns),
+        (Takes::Same, _) => {
+            // A slower pacing input passes over what lies between two of its blocks.
+            let later_ns = ends_later_ns(&arrivals, &known.arrivals);
+            let latency_ns = known.latency_ns?.saturating_add(later_ns);
+            latency_ns.saturating_sub(best_ns)
+        }
         (Takes::Arrived, _) => {
             let jitter_ns = known.latency_ns?.saturating_sub(known.best_latency_ns);
             let paced = known.arrivals.sampled?;

@@ -214,13 +214,8 @@ fn incoming(knowledge: &Knowledge<'_>, task: usize) -> Incoming {
                 arrivals,
             };
         } else {
-            // The turn waits for both; what has waited may then come all at once, whatever its maker's rhythm. A block in
-            // another rhythm may end later than the one it must cover.
-            let other = arrivals.sampled.filter(|other| {
-                let longest_ns = come.arrivals.sampled.map(|curve| curve.longest_ns);
-                Some(other.longest_ns) != longest_ns
-            });
-            let more_ns = other.map_or(0, |curve| curve.longest_ns);
+            // The turn waits for both; what has waited may then come all at once, whatever its maker's rhythm.
+            let more_ns = ends_later_ns(&come.arrivals, &arrivals);
             come.latency_ns = come
                 .latency_ns
                 .zip(latency_ns)
@@ -236,6 +231,14 @@ fn incoming(knowledge: &Knowledge<'_>, task: usize) -> Incoming {
         .zip(jitter_ns)
         .map(|(curve, jitter_ns)| Curve { jitter_ns, ..curve });
     come
+}
+
+/// A block that must cover what another one does ends later than that, ns, if the two come in another rhythm.
+pub fn ends_later_ns(covered: &Arrivals, covering: &Arrivals) -> u64 {
+    match (covered.sampled, covering.sampled) {
+        (Some(a), Some(b)) if a.longest_ns == b.longest_ns => 0,
+        (_, covering) => covering.map_or(0, |curve| curve.longest_ns),
+    }
 }
 
 /// Latency of a ring's blocks, worst and best, ns, and how they come.
@@ -287,7 +290,11 @@ fn pickup_ns(knowledge: &Knowledge<'_>, task: usize, known: &Known) -> Option<u6
     let more_ns = further_ticks(knowledge, task)?.saturating_mul(turn_ns);
     let mut worst_ns = 0;
     for input in its.inputs.iter().filter(|i| i.takes != Takes::Arrived) {
-        let (latency_ns, _, _) = of_ring(knowledge, input.ring);
+        let (latency_ns, _, arrivals) = of_ring(knowledge, input.ring);
+        let later_ns = match input.takes {
+            Takes::Same => ends_later_ns(&known.arrivals, &arrivals),
+            _ => 0,
+        };
         let maker = knowledge.set.rings[input.ring].maker;
         let wait_ns = if same_tick(knowledge, maker, task) {
             let lag_ns = latency_ns?.saturating_sub(knowledge.known[maker].latency_ns?);
@@ -295,7 +302,7 @@ fn pickup_ns(knowledge: &Knowledge<'_>, task: usize, known: &Known) -> Option<u6
         } else {
             latency_ns?.saturating_add(turn_ns)
         };
-        worst_ns = worst_ns.max(wait_ns.saturating_add(more_ns));
+        worst_ns = worst_ns.max(wait_ns.saturating_add(later_ns).saturating_add(more_ns));
     }
     Some(worst_ns)
 }
