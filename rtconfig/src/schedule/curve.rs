@@ -13,6 +13,8 @@ pub struct Curve {
     pub jitter_ns: u64,
     /// Most blocks of one event.
     pub blocks: u64,
+    /// Fewest blocks of one event, at least 1.
+    pub fewest: u64,
 }
 
 impl Curve {
@@ -23,23 +25,21 @@ impl Curve {
             longest_ns: period_ns.max(1),
             jitter_ns,
             blocks: 1,
+            fewest: 1,
         }
     }
 
     /// What comes out if `blocks` of every `per` that go in come out.
     pub fn thinned(self, blocks: u64, per: u64) -> Self {
-        let out = self.blocks.saturating_mul(blocks);
-        if out >= per {
-            return Curve {
-                blocks: out.div_ceil(per),
-                ..self
-            };
-        }
+        let most = self.blocks.saturating_mul(blocks);
+        let fewest = self.fewest.saturating_mul(blocks).max(1);
+        let apart = if most >= per { 1 } else { per / most };
         Curve {
-            period_ns: self.period_ns.saturating_mul(per / out),
-            longest_ns: self.longest_ns.saturating_mul(per.div_ceil(blocks)),
+            period_ns: self.period_ns.saturating_mul(apart),
+            longest_ns: self.longest_ns.saturating_mul(per.div_ceil(fewest)),
             jitter_ns: self.jitter_ns,
-            blocks: 1,
+            blocks: most.div_ceil(per),
+            fewest: (fewest / per).max(1),
         }
     }
 

@@ -37,7 +37,7 @@ impl Knowledge<'_> {
     /// Tasks that the timer rings, and the cost of telling all of them, worst, ns.
     pub fn timer_cost_ns(&self, timer: &Task, rung: usize) -> Option<u64> {
         let ring_ns = timer.run.as_ref()?.worst_ns();
-        Some(timer.wake.worst_ns + ring_ns.saturating_mul(rung as u64))
+        Some(timer.wake.worst_ns() + ring_ns.saturating_mul(rung as u64))
     }
 
     /// Tasks that the timer rings.
@@ -52,12 +52,11 @@ impl Knowledge<'_> {
         let run_ns = its.run.as_ref()?.worst_ns();
         let one_ns = match its.begins {
             Begins::Timer { .. } => self.timer_cost_ns(its, self.rung())?,
-            Begins::Clock { .. } | Begins::Data => its.wake.worst_ns + run_ns,
+            Begins::Clock { .. } | Begins::Data => its.wake.worst_ns() + run_ns,
             Begins::Tick { .. } => {
                 let turns = self.turns_in(task, jobs);
                 return Some(
-                    its.wake
-                        .worst_ns
+                    its.wake.worst_ns()
                         .saturating_mul(jobs)
                         .saturating_add(run_ns.saturating_mul(turns)),
                 );

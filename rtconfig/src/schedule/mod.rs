@@ -3,9 +3,14 @@
 mod busy_period;
 pub mod curve;
 mod demand;
+mod from_plan;
+pub mod measured;
 pub mod no_bound;
 pub mod occupancy;
+mod overhead;
 pub mod response;
 pub mod run_time;
 pub mod simulate;
 pub mod tasks;
+
+pub use from_plan::{IRQ_PRIORITY, IrqThread, Schedule, Sources, schedule};

@@ -11,6 +11,8 @@ use std::fmt;
 pub enum NoBound {
     /// Nobody says how long it runs.
     NoBudget,
+    /// A source without a rate: nobody says how often it comes.
+    NoRate,
     /// It runs at normal priority: everything else of the host may run before it.
     Normal,
     /// It is paced by a stage without a bound.
@@ -34,6 +36,7 @@ impl fmt::Display for NoBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoBound::NoBudget => f.write_str("no budget_ns"),
+            NoBound::NoRate => f.write_str("no rate"),
             NoBound::Normal => f.write_str("policy `other`"),
             NoBound::After(stage) => write!(f, "fed by `{stage}`"),
             NoBound::Beside(stage) => write!(f, "behind `{stage}`"),
@@ -50,6 +53,9 @@ pub fn reason(knowledge: &Knowledge<'_>, task: usize) -> NoBound {
     }
     if its.run.is_none() {
         return NoBound::NoBudget;
+    }
+    if its.begins == Begins::Data && its.inputs.is_empty() {
+        return NoBound::NoRate;
     }
     if its.begins == Begins::Data {
         let makers = its.inputs.iter().filter(|i| i.takes != Takes::Arrived);

@@ -104,7 +104,7 @@ fn limit_ns(set: &TaskSet) -> u64 {
     let work: u64 = set
         .tasks
         .iter()
-        .map(|task| task.wake.worst_ns + task.run.as_ref().map_or(0, |run| run.worst_ns()))
+        .map(|task| task.wake.worst_ns() + task.run.as_ref().map_or(0, |run| run.worst_ns()))
         .fold(0, u64::saturating_add);
     longest
         .saturating_add(work)
@@ -145,7 +145,7 @@ fn judge(knowledge: &mut Knowledge<'_>, task: usize, first: bool) {
         Begins::Clock { .. } => {
             known.response_ns = response_ns(&Counted::Nominal(&jobs));
             known.latency_ns = known.response_ns;
-            known.best_latency_ns = its.wake.best_ns + run_ns;
+            known.best_latency_ns = its.wake.best_ns() + run_ns;
             known.turns.sampled = passed_on(jobs.sampled, &known);
         }
         Begins::Tick { .. } => {
@@ -154,7 +154,7 @@ fn judge(knowledge: &mut Knowledge<'_>, task: usize, first: bool) {
             known.pickup_ns = pickup_ns(knowledge, task, &known);
             known.latency_ns = known.pickup_ns.zip(known.response_ns).map(|(a, b)| a + b);
             known.turns.sampled = passed_on(input.arrivals.sampled, &known);
-            let best_ns = known.ring.best_ns + its.wake.best_ns + run_ns;
+            let best_ns = known.ring.best_ns + its.wake.best_ns() + run_ns;
             let turn_ns = knowledge.set.turn_ns(task).unwrap_or(0);
             let ticks = known.response_ns.map(|worst_ns| Curve {
                 blocks: u64::from(its.burst),
@@ -163,7 +163,7 @@ fn judge(knowledge: &mut Knowledge<'_>, task: usize, first: bool) {
             known.turns.more = ticks.into_iter().collect();
         }
         Begins::Data => {
-            let (best_ns, answer) = (its.wake.best_ns + run_ns, from_arrival());
+            let (best_ns, answer) = (its.wake.best_ns() + run_ns, from_arrival());
             known.response_ns = answer.map(|(response_ns, _)| response_ns);
             known.best_latency_ns = input.best_ns + best_ns;
             // Tighter where blocks queue: jitter then counts once, not in the queue and again on the way to it.
@@ -233,11 +233,17 @@ fn incoming(knowledge: &Knowledge<'_>, task: usize) -> Incoming {
     come
 }
 
-/// A block that must cover what another one does ends later than that, ns, if the two come in another rhythm.
+/// A block that must cover what another one does may be the next one and end later than that, ns: unless both come one by one
+/// in the same regular rhythm.
 pub fn ends_later_ns(covered: &Arrivals, covering: &Arrivals) -> u64 {
-    match (covered.sampled, covering.sampled) {
-        (Some(a), Some(b)) if a.longest_ns == b.longest_ns => 0,
-        (_, covering) => covering.map_or(0, |curve| curve.longest_ns),
+    let rhythm = |curve: Curve| {
+        let regular = curve.period_ns == curve.longest_ns && curve.blocks == 1;
+        regular.then_some(curve.period_ns)
+    };
+    let of = |arrivals: &Arrivals| arrivals.sampled.and_then(rhythm);
+    match (of(covered), of(covering)) {
+        (Some(a), Some(b)) if a == b => 0,
+        _ => covering.sampled.map_or(0, |curve| curve.longest_ns),
     }
 }
 
@@ -274,7 +280,7 @@ fn ring_span(knowledge: &Knowledge<'_>, task: usize) -> Option<Span> {
         Some((n - 1).saturating_mul(whole_ns).saturating_add(part_ns))
     })?;
     Some(Span {
-        best_ns: its.wake.best_ns,
+        best_ns: its.wake.best_ns(),
         worst_ns,
     })
 }

@@ -5,7 +5,7 @@
 //! with the same `cpu` compete for it: the higher priority preempts, equal ones run in the order in which they were
 //! released, ties in the order of the list. The timer rings in the order of the list, too.
 
-use super::run_time::{RunTime, Span};
+use super::run_time::RunTime;
 use crate::plan::Full;
 
 /// Everything that is to be scheduled.
@@ -30,7 +30,7 @@ pub struct Task {
     pub begins: Begins,
     /// What an activation costs before its first turn: waking, and the accounts at its end. A data-paced stage pays it with
     /// every turn. The timer: until its tick is published.
-    pub wake: Span,
+    pub wake: RunTime,
     /// One turn, which takes one block; the timer: ringing one stage. `None`: not known.
     pub run: Option<RunTime>,
     /// Ticked: most turns in one activation.
@@ -57,7 +57,7 @@ pub enum Begins {
     Clock {
         /// From one to the next, ns; at least 1.
         period_ns: u64,
-        /// The first, ns.
+        /// The first, ns; not after `period_ns`.
         first_ns: u64,
         /// Latest it comes after its time, ns.
         jitter_ns: u64,

@@ -15,7 +15,7 @@ pub fn task(name: String, begins: Begins) -> Task {
         cpu: 0,
         priority: 50,
         begins,
-        wake: Span::always(0),
+        wake: RunTime::always(0),
         run: None,
         burst: 8,
         catch_up: 0,
@@ -56,7 +56,7 @@ pub fn independent(seed: u64, shared_priorities: bool) -> TaskSet {
             true => 40 + draw.up_to(2) as u8,
             false => 80 - stage as u8,
         };
-        its.wake = Span::always(draw.up_to(1_000));
+        its.wake = RunTime::always(draw.up_to(1_000));
         its.run = Some(RunTime::always(1 + draw.up_to(longest_ns)));
         set.tasks.push(its);
     }
@@ -119,7 +119,7 @@ impl Growing {
     fn timer(&mut self) {
         let mut timer = free_timer();
         timer.cpu = self.draw.up_to(self.cpus) as u32;
-        timer.wake = self.span(2_000);
+        timer.wake = RunTime::between(self.span(2_000));
         timer.run = Some(RunTime::between(self.span(1_000)));
         self.set.tasks.push(timer);
     }
@@ -127,7 +127,7 @@ impl Growing {
     fn host_thread(&mut self, number: u64) {
         let begins = Begins::Clock {
             period_ns: 20_000 + self.draw.up_to(300_000),
-            first_ns: self.draw.up_to(50_000),
+            first_ns: self.draw.up_to(20_000),
             jitter_ns: self.draw.up_to(30_000),
         };
         let mut thread = task(format!("irq{number}"), begins);
@@ -142,7 +142,7 @@ impl Growing {
         let odd = if self.chance(30) { self.draw.up_to(7_777) } else { 0 };
         let begins = Begins::Clock {
             period_ns: ticks + odd,
-            first_ns: self.draw.up_to(TICK_NS),
+            first_ns: self.draw.up_to(ticks),
             jitter_ns: if self.chance(30) { self.draw.up_to(2 * ticks) } else { 0 },
         };
         let mut source = task(format!("source{number}"), begins);
@@ -158,7 +158,7 @@ impl Growing {
             2..40 => 60,
             _ => 40 + self.draw.up_to(40) as u8,
         };
-        task.wake = self.span(2_000);
+        task.wake = RunTime::between(self.span(2_000));
         let most_ns = self.share_ns * 2 / (stages as u64 + 2);
         task.run = (!self.chance(2)).then(|| RunTime::between(self.span(most_ns)));
     }

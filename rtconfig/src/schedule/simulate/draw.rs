@@ -1,7 +1,7 @@
 //! Random numbers, the same for the same seed: SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, Fast splittable pseudorandom
 //! number generators, OOPSLA 2014).
 
-use crate::schedule::run_time::{RunTime, Span};
+use crate::schedule::run_time::RunTime;
 
 /// A sequence of random numbers.
 #[derive(Clone, Debug)]
@@ -28,11 +28,6 @@ impl Draw {
         }
         let product = u128::from(self.next()) * (u128::from(most) + 1);
         u64::try_from(product >> 64).unwrap_or(most)
-    }
-
-    /// From the shortest to the longest, all alike, ns.
-    pub fn span(&mut self, span: Span) -> u64 {
-        span.best_ns + self.up_to(span.worst_ns - span.best_ns)
     }
 
     /// A run time, ns.

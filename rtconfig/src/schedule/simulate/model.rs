@@ -5,7 +5,7 @@ use super::draw::Draw;
 use super::job::{Job, Step};
 use super::ring_state::{Reader, RingState};
 use super::{Passed, Prediction, Ran, histogram};
-use crate::schedule::run_time::{RunTime, Span};
+use crate::schedule::run_time::RunTime;
 use crate::schedule::tasks::{Begins, Takes, Task, TaskSet};
 use hdrhistogram::Histogram;
 
@@ -157,8 +157,8 @@ impl<'a> Model<'a> {
         (self.nominal_ns(task, number) + late_ns).max(self.now_ns)
     }
 
-    fn draw(&mut self, span: Span) -> u64 {
-        self.draw.span(span)
+    fn draw_wake(&mut self, task: usize) -> u64 {
+        self.draw.run(&self.task(task).wake)
     }
 
     /// A turn, or a ring of the timer. What has no known length takes no time.
@@ -192,7 +192,7 @@ impl<'a> Model<'a> {
     }
 
     fn begin_clocked(&mut self, task: usize) -> (Step, u64) {
-        let wake_ns = self.draw(self.task(task).wake);
+        let wake_ns = self.draw_wake(task);
         if matches!(self.task(task).begins, Begins::Timer { .. }) {
             self.jobs[task].tick = self.jobs[task].come - 1;
             (Step::Wakes, wake_ns)
@@ -291,7 +291,7 @@ impl<'a> Model<'a> {
                 self.ran[task].late_wake += 1;
             }
         }
-        let wake_ns = self.draw(its.wake);
+        let wake_ns = self.draw_wake(task);
         let job = &mut self.jobs[task];
         job.newest = newest;
         job.tick = newest - caught * divider;
@@ -331,7 +331,7 @@ impl<'a> Model<'a> {
             };
             self.jobs[task].tick += u64::from(divider);
             self.jobs[task].turns = 0;
-            return Some((Step::Wakes, self.draw(its.wake)));
+            return Some((Step::Wakes, self.draw_wake(task)));
         }
         self.begin_ticked(task)
     }
@@ -351,7 +351,7 @@ impl<'a> Model<'a> {
         match self.ready(task) {
             Ready::Since(could_ns) => {
                 self.jobs[task].could_ns = could_ns;
-                let left_ns = self.draw(self.task(task).wake) + self.draw_run(task);
+                let left_ns = self.draw_wake(task) + self.draw_run(task);
                 Some((Step::Turns, left_ns))
             }
             Ready::NoRoom => {
