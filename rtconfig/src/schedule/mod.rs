@@ -3,6 +3,7 @@
 mod busy_period;
 pub mod curve;
 mod demand;
+pub mod fits;
 mod from_plan;
 pub mod measured;
 pub mod no_bound;
@@ -12,5 +13,6 @@ pub mod response;
 pub mod run_time;
 pub mod simulate;
 pub mod tasks;
+pub mod what_if;
 
 pub use from_plan::{IRQ_PRIORITY, IrqThread, Schedule, Sources, schedule};

@@ -19,7 +19,8 @@ pub enum NoBound {
     After(String),
     /// It shares its CPU with a more urgent task without a bound.
     Beside(String),
-    /// More is asked of its CPU than it has, or so much that answers take more than many periods. Percent asked for.
+    /// So much is asked of its CPU that a response takes more than many periods. Percent asked for by it and by what runs before
+    /// it, at worst.
     Overload(u64),
 }
 
@@ -40,7 +41,7 @@ impl fmt::Display for NoBound {
             NoBound::Normal => f.write_str("policy `other`"),
             NoBound::After(stage) => write!(f, "fed by `{stage}`"),
             NoBound::Beside(stage) => write!(f, "behind `{stage}`"),
-            NoBound::Overload(percent) => write!(f, "asked for {percent} % of its CPU"),
+            NoBound::Overload(percent) => write!(f, "CPU at {percent} %"),
         }
     }
 }
@@ -70,18 +71,29 @@ pub fn reason(knowledge: &Knowledge<'_>, task: usize) -> NoBound {
         if other.cpu != its.cpu || other.priority < its.priority {
             continue;
         }
-        let asked = || {
-            // Over so long a window that its ends do not count.
-            let jobs = knowledge.jobs(index).before(knowledge.limit_ns)?;
-            knowledge.cost_ns(index, jobs)
-        };
-        match asked() {
+        match asked_ns(knowledge, index) {
             None if index != task => return NoBound::Beside(other.name.clone()),
             None => {}
             Some(ns) => percent += ns.saturating_mul(100) / knowledge.limit_ns.max(1),
         }
     }
     NoBound::Overload(percent)
+}
+
+/// What a task asks of its CPU in the long run: over so long a window that its ends do not count, ns.
+fn asked_ns(knowledge: &Knowledge<'_>, task: usize) -> Option<u64> {
+    let its = &knowledge.set.tasks[task];
+    let jobs = knowledge.jobs(task).before(knowledge.limit_ns)?;
+    let come = knowledge.known[task].arrivals.before(knowledge.limit_ns);
+    match (its.begins, come) {
+        (Begins::Tick { .. }, Some(blocks)) => {
+            let turns = blocks.min(jobs.saturating_mul(u64::from(its.burst)));
+            let run_ns = its.run.as_ref()?.worst_ns();
+            let wakes_ns = its.wake.worst_ns().saturating_mul(jobs);
+            Some(run_ns.saturating_mul(turns).saturating_add(wakes_ns))
+        }
+        _ => knowledge.cost_ns(task, jobs),
+    }
 }
 
 /// Why nothing of the set has a bound, if so: the analysis takes it that makers do not wait, and that what goes together

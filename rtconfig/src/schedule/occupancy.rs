@@ -70,8 +70,11 @@ fn most(knowledge: &Knowledge<'_>, ring: usize, reader: usize, takes: Takes) -> 
             latency_ns.saturating_sub(best_ns)
         }
         (Takes::Arrived, _) => {
-            let jitter_ns = known.latency_ns?.saturating_sub(known.best_latency_ns);
+            // From turn to turn; at first from the first block to the first turn.
             let paced = known.arrivals.sampled?;
+            let jitter_ns = known
+                .latency_ns?
+                .saturating_sub(known.best_latency_ns.min(best_ns));
             paced.longest_ns.saturating_add(jitter_ns)
         }
     };
