@@ -107,7 +107,10 @@ impl Arrivals {
         self.curves().flat_map(move |curve| {
             let first = from_ns.saturating_add(curve.jitter_ns) / curve.period_ns + 1;
             (first..)
-                .map(move |n| n.saturating_mul(curve.period_ns).saturating_sub(curve.jitter_ns))
+                .map(move |n| {
+                    n.saturating_mul(curve.period_ns)
+                        .saturating_sub(curve.jitter_ns)
+                })
                 .take_while(move |at| *at < to_ns)
                 .filter(move |at| *at > from_ns)
         })
@@ -157,10 +160,18 @@ mod tests {
             }
             for length in [0, 99, 100, 500, 5_000] {
                 let most = (0..out.len())
-                    .map(|i| out[i..].iter().take_while(|t| **t <= out[i] + length).count())
+                    .map(|i| {
+                        out[i..]
+                            .iter()
+                            .take_while(|t| **t <= out[i] + length)
+                            .count()
+                    })
                     .max()
                     .unwrap_or(0);
-                assert!(thin.within(length) >= most as u64, "{blocks}/{per} in {length}");
+                assert!(
+                    thin.within(length) >= most as u64,
+                    "{blocks}/{per} in {length}"
+                );
             }
         }
     }

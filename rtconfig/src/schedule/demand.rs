@@ -56,7 +56,8 @@ impl Knowledge<'_> {
             Begins::Tick { .. } => {
                 let turns = self.turns_in(task, jobs);
                 return Some(
-                    its.wake.worst_ns()
+                    its.wake
+                        .worst_ns()
                         .saturating_mul(jobs)
                         .saturating_add(run_ns.saturating_mul(turns)),
                 );
@@ -81,7 +82,11 @@ impl Knowledge<'_> {
         });
         match come {
             // What a burst leaves is taken by later ones.
-            Some(come) if self.pending(task).is_some_and(|p| p <= u64::from(its.burst)) => {
+            Some(come)
+                if self
+                    .pending(task)
+                    .is_some_and(|p| p <= u64::from(its.burst)) =>
+            {
                 come.min(most)
             }
             _ => most,

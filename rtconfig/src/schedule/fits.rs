@@ -39,7 +39,8 @@ pub fn verdict(set: &TaskSet, analysis: &Analysis) -> Verdict {
     } else if let Some(words) = unknown() {
         (Answer::NoBound, format!("no bound: {words}"))
     } else {
-        let words = "fits: at worst, too, every stage ends before its next turn and no ring overflows";
+        let words =
+            "fits: at worst, too, every stage ends before its next turn and no ring overflows";
         (Answer::Fits, words.to_owned())
     };
     Verdict {
@@ -143,7 +144,10 @@ fn nobody_says(set: &TaskSet, analysis: &Analysis) -> Option<String> {
 fn back_pressure(set: &TaskSet, analysis: &Analysis) -> Option<String> {
     let (ring, what) = match analysis.withheld? {
         Withheld::BackPressure(ring) => (ring, "back-pressure"),
-        Withheld::Loss(ring) => (ring, "lost blocks, for which others that go with them wait,"),
+        Withheld::Loss(ring) => (
+            ring,
+            "lost blocks, for which others that go with them wait,",
+        ),
     };
     let mut readers = analysis.occupancies.iter();
     let reader = readers.find(|reader| reader.ring == ring && reader.can_fill)?;

@@ -6,9 +6,7 @@ use super::run_time::RunTime;
 use super::tasks::{Begins, Input, Output, Ring, Takes, Task, TaskSet};
 use crate::adapter::most_parts;
 use crate::describe::Role;
-use crate::plan::{
-    Adapter, InputPlan, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan,
-};
+use crate::plan::{Adapter, InputPlan, Overrun, Pace, Plan, Policy, Read, SeatKind, StagePlan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// CPUs of stages that may run on any: one each, which is kind to them.
@@ -61,7 +59,9 @@ pub fn schedule(plan: &Plan, sources: &Sources<'_>) -> Option<Schedule> {
     let begins = Begins::Timer {
         period_ns: timer.period_ns,
     };
-    let late = sources.measured.and_then(|measured| measured.hop("timer", "timer_lateness"));
+    let late = sources
+        .measured
+        .and_then(|measured| measured.hop("timer", "timer_lateness"));
     let late = late.and_then(super::measured::Figures::distribution);
     schedule.host(Task {
         priority: timer.priority,
@@ -191,7 +191,10 @@ fn begins(plan: &Plan, stage: &StagePlan) -> Begins {
         },
         Pace::Data => Begins::Data,
         Pace::Clock | Pace::Device | Pace::None => {
-            let made = stage.outputs.first().map(|output| &plan.streams[output.stream].stream_type);
+            let made = stage
+                .outputs
+                .first()
+                .map(|output| &plan.streams[output.stream].stream_type);
             let rate = made.map(|made| (made.rate, made.frames_per_block()));
             let Some((rate, frames)) = rate.filter(|(rate, _)| rate.numerator > 0) else {
                 return Begins::Data;
@@ -239,7 +242,10 @@ fn inputs(stage: &StagePlan, rings: &BTreeMap<usize, (usize, Option<u64>)>) -> V
         }
     }
     // Beside a pacing input that is not in the model (a helper's), nothing waits.
-    if inputs.first().is_some_and(|first| first.takes != Takes::Next) {
+    if inputs
+        .first()
+        .is_some_and(|first| first.takes != Takes::Next)
+    {
         inputs.clear();
     }
     inputs
@@ -270,11 +276,15 @@ fn made_of(
             Adapter::Window { step, .. } => {
                 let rate = input.stream_type.rate;
                 let whole_ns = raw.rate.ns_of_frames(u64::from(raw.frames_per_block()));
-                let full = whole_ns.zip(come_ns).is_none_or(|(a, b)| a.abs_diff(b) <= 1);
+                let full = whole_ns
+                    .zip(come_ns)
+                    .is_none_or(|(a, b)| a.abs_diff(b) <= 1);
                 made.per = u64::from((*step).max(1));
                 if !full {
                     // Blocks come as often as turns do, whatever is in them.
-                    frames = come_ns.and_then(|ns| rate.frames_in_ns(ns)).unwrap_or(frames);
+                    frames = come_ns
+                        .and_then(|ns| rate.frames_in_ns(ns))
+                        .unwrap_or(frames);
                 }
                 made.blocks = frames.max(1).saturating_mul(parts);
                 made.left_over_ns = match parts {
@@ -287,4 +297,3 @@ fn made_of(
     }
     made
 }
-

@@ -78,8 +78,9 @@ impl Measured {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let measured: Measured = serde_json::from_str(text)
-            .map_err(|error| format!("is not the report of a run: {error}; name its report.json"))?;
+        let measured: Measured = serde_json::from_str(text).map_err(|error| {
+            format!("is not the report of a run: {error}; name its report.json")
+        })?;
         if measured.format != "ephapse-report 1" {
             return Err(format!(
                 "is a report of format `{}`; this version reads `ephapse-report 1`",

@@ -31,7 +31,12 @@ pub fn occupancies(knowledge: &Knowledge<'_>) -> Vec<Occupancy> {
             .max()
             .unwrap_or(0);
         for (reader, input) in set.readers(ring) {
-            let most = most(knowledge, ring, reader, set.tasks[reader].inputs[input].takes);
+            let most = most(
+                knowledge,
+                ring,
+                reader,
+                set.tasks[reader].inputs[input].takes,
+            );
             let hold = set.tasks[reader].inputs[input].hold;
             all.push(Occupancy {
                 ring,

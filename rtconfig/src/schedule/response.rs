@@ -136,7 +136,12 @@ fn judge(knowledge: &mut Knowledge<'_>, task: usize, first: bool) {
     };
     let from_arrival = || {
         let ns = response_ns(&Counted::Come(&jobs))?;
-        Some((ns, input.latency_ns.map(|latency_ns| latency_ns.saturating_add(ns))))
+        Some((
+            ns,
+            input
+                .latency_ns
+                .map(|latency_ns| latency_ns.saturating_add(ns)),
+        ))
     };
     let run_ns = its.run.as_ref().map_or(0, |run| run.best_ns());
     let mut known = knowledge.known[task].clone();
@@ -175,7 +180,8 @@ fn judge(knowledge: &mut Knowledge<'_>, task: usize, first: bool) {
             known.turns.more = match known.response_ns {
                 Some(ns) => {
                     let more = input.arrivals.more.iter();
-                    more.map(|c| c.delayed(ns.saturating_sub(best_ns))).collect()
+                    more.map(|c| c.delayed(ns.saturating_sub(best_ns)))
+                        .collect()
                 }
                 None => Vec::new(),
             };

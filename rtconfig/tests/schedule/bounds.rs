@@ -32,14 +32,21 @@ fn broken(set: &TaskSet, analysis: &Analysis, seen: &Prediction) -> Vec<String> 
         for (most, reader) in passed.most.iter().zip(&mut readers) {
             can_fill |= reader.can_fill;
             if reader.most.is_some_and(|bound| bound < *most) {
-                broken.push(format!("{}: {most} blocks above {:?}", ring.name, reader.most));
+                broken.push(format!(
+                    "{}: {most} blocks above {:?}",
+                    ring.name, reader.most
+                ));
             }
         }
         if !can_fill && passed.dropped > 0 {
             broken.push(format!("{}: {} dropped", ring.name, passed.dropped));
         }
     }
-    let held_up = seen.tasks.iter().map(|ran| ran.waits + ran.no_room).sum::<u64>();
+    let held_up = seen
+        .tasks
+        .iter()
+        .map(|ran| ran.waits + ran.no_room)
+        .sum::<u64>();
     if held_up > 0 {
         broken.push(format!("held up {held_up} times"));
     }
@@ -56,20 +63,34 @@ fn no_response_latency_or_ring_of_a_random_graph_is_above_its_bound() {
             continue;
         }
         all += set.tasks.len();
-        bounded += analysis.tasks.iter().filter(|t| t.response_ns.is_ok()).count();
-        let end = set.tasks.iter().zip(&analysis.tasks).filter(|(t, _)| t.ends_loop);
+        bounded += analysis
+            .tasks
+            .iter()
+            .filter(|t| t.response_ns.is_ok())
+            .count();
+        let end = set
+            .tasks
+            .iter()
+            .zip(&analysis.tasks)
+            .filter(|(t, _)| t.ends_loop);
         let end: Vec<bool> = end.map(|(_, bound)| bound.latency_ns.is_some()).collect();
         ends += end.len();
         with_latency += end.iter().filter(|bound| **bound).count();
         for run in 0..3 {
             let seen = simulate(&set, TICKS * TICK_NS, run);
             let broken = broken(&set, &analysis, &seen);
-            assert!(broken.is_empty(), "seed {seed}, run {run}: {broken:?}\n{set:?}");
+            assert!(
+                broken.is_empty(),
+                "seed {seed}, run {run}: {broken:?}\n{set:?}"
+            );
         }
     }
     eprintln!("{bounded}/{all} tasks {with_latency}/{ends} loops");
     assert!(bounded * 2 > all, "{bounded} of {all} tasks had a bound");
-    assert!(with_latency * 4 > ends, "{with_latency} of {ends} loops had a bound");
+    assert!(
+        with_latency * 4 > ends,
+        "{with_latency} of {ends} loops had a bound"
+    );
 }
 
 #[test]
@@ -87,7 +108,10 @@ fn the_bound_of_independent_stages_released_together_is_what_the_model_finds() {
                 break;
             };
             compared += 1;
-            assert_eq!(bound_ns, seen.tasks[index].response_ns, "seed {seed}, task {index}");
+            assert_eq!(
+                bound_ns, seen.tasks[index].response_ns,
+                "seed {seed}, task {index}"
+            );
         }
     }
     assert!(compared > sets(), "{compared} stages compared");
@@ -108,13 +132,18 @@ fn among_equal_priorities_the_last_one_released_reaches_its_bound() {
             let analysis = analyse(&set);
             let bounds = analysis.tasks.iter().map(|bound| bound.response_ns.clone());
             let bounds: Result<Vec<u64>, _> = bounds.collect();
-            let Some(bounds) = bounds.ok().filter(|all| all.iter().all(|ns| *ns <= turn_ns))
+            let Some(bounds) = bounds
+                .ok()
+                .filter(|all| all.iter().all(|ns| *ns <= turn_ns))
             else {
                 continue;
             };
             compared += 1;
             let seen = simulate(&set, 48 * TICK_NS, 0);
-            assert_eq!(bounds[index], seen.tasks[index].response_ns, "seed {seed}, stage {last}");
+            assert_eq!(
+                bounds[index], seen.tasks[index].response_ns,
+                "seed {seed}, stage {last}"
+            );
         }
     }
     assert!(compared > sets(), "{compared} stages compared");

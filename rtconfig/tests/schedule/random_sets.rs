@@ -96,7 +96,11 @@ impl Growing {
     fn span(&mut self, most_ns: u64) -> Span {
         let worst_ns = self.draw.up_to(most_ns);
         Span {
-            best_ns: if self.chance(50) { worst_ns } else { self.draw.up_to(worst_ns) },
+            best_ns: if self.chance(50) {
+                worst_ns
+            } else {
+                self.draw.up_to(worst_ns)
+            },
             worst_ns,
         }
     }
@@ -139,11 +143,19 @@ impl Growing {
 
     fn source(&mut self, number: u64, stages: usize) {
         let ticks = TICK_NS * (1 + self.draw.up_to(2)) / (1 + self.draw.up_to(2));
-        let odd = if self.chance(30) { self.draw.up_to(7_777) } else { 0 };
+        let odd = if self.chance(30) {
+            self.draw.up_to(7_777)
+        } else {
+            0
+        };
         let begins = Begins::Clock {
             period_ns: ticks + odd,
             first_ns: self.draw.up_to(ticks),
-            jitter_ns: if self.chance(30) { self.draw.up_to(2 * ticks) } else { 0 },
+            jitter_ns: if self.chance(30) {
+                self.draw.up_to(2 * ticks)
+            } else {
+                0
+            },
         };
         let mut source = task(format!("source{number}"), begins);
         self.place(&mut source, stages);
@@ -198,7 +210,11 @@ impl Growing {
         stage.catch_up = self.draw.up_to(2) as u32;
         // Mostly in falling priority behind the one before, on its CPU, as chains are.
         let last = self.set.rings.len() - 1;
-        let ring = if self.chance(70) { last } else { self.draw.up_to(last as u64) as usize };
+        let ring = if self.chance(70) {
+            last
+        } else {
+            self.draw.up_to(last as u64) as usize
+        };
         let maker = &self.set.tasks[self.set.rings[ring].maker];
         if matches!(maker.begins, Begins::Tick { .. }) && self.draw.up_to(9) < 6 {
             (stage.begins, stage.cpu) = (maker.begins, maker.cpu);

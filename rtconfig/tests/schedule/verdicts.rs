@@ -54,7 +54,11 @@ fn who_has_no_budget_is_named_and_nothing_is_promised() {
     let verdict = judged(&["stage.band.budget_ns=50_000"]);
     assert_eq!((verdict.answer, verdict.loop_ns), (Answer::NoBound, None));
     let names = ["`source`", "`detect`", "`stimulate`"];
-    assert!(names.iter().all(|name| verdict.words.contains(name)), "{}", verdict.words);
+    assert!(
+        names.iter().all(|name| verdict.words.contains(name)),
+        "{}",
+        verdict.words
+    );
     assert!(!verdict.words.contains("`band`"), "{}", verdict.words);
 }
 
@@ -62,18 +66,38 @@ fn who_has_no_budget_is_named_and_nothing_is_promised() {
 fn the_first_stage_that_its_next_turn_overtakes_is_named() {
     let verdict = judged_with(&["stage.detect.budget_ns=600_000"]);
     assert_eq!(verdict.answer, Answer::DoesNotFit);
-    assert!(verdict.words.starts_with("does not fit: `detect` can take "), "{}", verdict.words);
-    assert!(verdict.words.contains("blocks that can have come"), "{}", verdict.words);
+    assert!(
+        verdict
+            .words
+            .starts_with("does not fit: `detect` can take "),
+        "{}",
+        verdict.words
+    );
+    assert!(
+        verdict.words.contains("blocks that can have come"),
+        "{}",
+        verdict.words
+    );
     let verdict = judged_with(&["stage.detect.budget_ns=950_000"]);
-    assert!(verdict.words.starts_with("does not fit: `detect` and what"), "{}", verdict.words);
+    assert!(
+        verdict.words.starts_with("does not fit: `detect` and what"),
+        "{}",
+        verdict.words
+    );
 }
 
 #[test]
 fn a_reader_that_can_be_further_behind_than_its_ring_is_back_pressure() {
-    let verdict = judged_with(&["stream.filtered.slots=4", "stage.detect.divider=4", "defaults.budget_ns=5_000"]);
+    let verdict = judged_with(&[
+        "stream.filtered.slots=4",
+        "stage.detect.divider=4",
+        "defaults.budget_ns=5_000",
+    ]);
     assert_eq!(verdict.answer, Answer::NoBound, "{verdict:?}");
     assert!(
-        verdict.words.starts_with("no bound: back-pressure at `filtered`: `detect` "),
+        verdict
+            .words
+            .starts_with("no bound: back-pressure at `filtered`: `detect` "),
         "{}",
         verdict.words
     );
@@ -82,9 +106,17 @@ fn a_reader_that_can_be_further_behind_than_its_ring_is_back_pressure() {
 
 #[test]
 fn a_source_that_can_find_its_ring_full_does_not_fit() {
-    let verdict = judged_with(&["stream.raw.slots=4", "stage.band.divider=4", "defaults.budget_ns=5_000"]);
+    let verdict = judged_with(&[
+        "stream.raw.slots=4",
+        "stage.band.divider=4",
+        "defaults.budget_ns=5_000",
+    ]);
     assert_eq!(verdict.answer, Answer::DoesNotFit);
-    assert!(verdict.words.contains("`raw` can drop blocks: `band` "), "{}", verdict.words);
+    assert!(
+        verdict.words.contains("`raw` can drop blocks: `band` "),
+        "{}",
+        verdict.words
+    );
 }
 
 #[test]
@@ -110,17 +142,21 @@ fn irq_threads_come_before_what_is_less_urgent() {
             ..Sources::default()
         };
         let set = of(&changes, &sources).set;
-        analyse(&set).tasks[set.tasks.len() - 1].response_ns.clone().ok()
+        analyse(&set).tasks[set.tasks.len() - 1]
+            .response_ns
+            .clone()
+            .ok()
     };
     let (without, beside) = (with(&[]), with(&irqs));
-    assert!(without.is_some() && beside > without, "{beside:?} {without:?}");
+    assert!(
+        without.is_some() && beside > without,
+        "{beside:?} {without:?}"
+    );
 }
 
 #[test]
 fn run_times_of_a_report_stand_in_for_budgets() {
-    let figures = |ns: u64| {
-        serde_json::json!({ "count": 9, "min_ns": ns, "p50_ns": ns, "p99_ns": ns, "p999_ns": ns, "p9999_ns": ns, "max_ns": 2 * ns })
-    };
+    let figures = |ns: u64| serde_json::json!({ "count": 9, "min_ns": ns, "p50_ns": ns, "p99_ns": ns, "p999_ns": ns, "p9999_ns": ns, "max_ns": 2 * ns });
     let names: Vec<String> = graph(&[]).keys().stage.keys().cloned().collect();
     let hop = |stage: &String| serde_json::json!({ "stage": stage, "kind": "run", "uncorrected": figures(10_000) });
     let report = serde_json::json!({
@@ -136,11 +172,16 @@ fn run_times_of_a_report_stand_in_for_budgets() {
     let set = of(&[], &sources).set;
     assert_eq!(verdict(&set, &analyse(&set)).answer, Answer::Fits);
     let runs = set.tasks.iter().filter_map(|task| task.run.as_ref());
-    assert!(runs.clone().any(|run| (run.best_ns(), run.worst_ns()) == (10_000, 20_000)));
+    assert!(
+        runs.clone()
+            .any(|run| (run.best_ns(), run.worst_ns()) == (10_000, 20_000))
+    );
 
     let refused = |text: &str| Measured::from_json(text).err().unwrap_or_default();
     assert!(refused("{}").contains("report.json"));
-    let other = report.to_string().replace("ephapse-report 1", "ephapse-report 7");
+    let other = report
+        .to_string()
+        .replace("ephapse-report 1", "ephapse-report 7");
     assert!(refused(&other).contains("ephapse-report 7"));
 }
 
@@ -157,11 +198,22 @@ fn the_model_of_a_loop_takes_every_block_through_and_stays_below_the_bound() {
     let set = of(&changes, &Sources::default()).set;
     let bound = verdict(&set, &analyse(&set)).loop_ns;
     let seen = simulate(&set, 10_000_000_000, 1);
-    assert!((9_990..=10_000).contains(&seen.loop_ns.len()), "{}", seen.loop_ns.len());
+    assert!(
+        (9_990..=10_000).contains(&seen.loop_ns.len()),
+        "{}",
+        seen.loop_ns.len()
+    );
     let latest = seen.tasks.iter().map(|ran| ran.latency_ns).max();
     assert!(latest <= bound, "{latest:?} {bound:?}");
-    let skipped: u64 = seen.tasks.iter().map(|r| r.late_wake + r.long_run + r.no_room).sum();
-    assert_eq!((skipped, seen.rings.iter().map(|r| r.dropped).sum()), (0, 0_u64));
+    let skipped: u64 = seen
+        .tasks
+        .iter()
+        .map(|r| r.late_wake + r.long_run + r.no_room)
+        .sum();
+    assert_eq!(
+        (skipped, seen.rings.iter().map(|r| r.dropped).sum()),
+        (0, 0_u64)
+    );
     let again = simulate(&set, 10_000_000_000, 1);
     assert!(again.loop_ns == seen.loop_ns && again.tasks == seen.tasks);
 }
@@ -169,7 +221,10 @@ fn the_model_of_a_loop_takes_every_block_through_and_stays_below_the_bound() {
 #[test]
 fn the_model_skips_ticks_and_drops_blocks_where_the_bound_says_that_it_can() {
     let skips = of(
-        &["defaults.budget_ns=20_000", "stage.band.budget_ns=2_500_000"],
+        &[
+            "defaults.budget_ns=20_000",
+            "stage.band.budget_ns=2_500_000",
+        ],
         &Sources::default(),
     );
     let seen = simulate(&skips.set, 1_000_000_000, 1);
@@ -186,11 +241,23 @@ fn a_change_in_short_is_what_it_stands_for_and_a_typing_error_is_answered_by_nam
     let graph = graph(&[]);
     let argument = |change| set_argument(&graph, change);
     assert_eq!(argument("band.cpu=2"), Ok("stage.band.cpu=2".to_owned()));
-    assert_eq!(argument("raw.slots=16"), Ok("stream.raw.slots=16".to_owned()));
-    assert_eq!(argument("timer.period_ns=500_000"), Ok("timer.period_ns=500_000".to_owned()));
+    assert_eq!(
+        argument("raw.slots=16"),
+        Ok("stream.raw.slots=16".to_owned())
+    );
+    assert_eq!(
+        argument("timer.period_ns=500_000"),
+        Ok("timer.period_ns=500_000".to_owned())
+    );
     for (change, words) in [
-        ("bnd.cpu=2", "there is no stage or stream `bnd`; did you mean `band`?"),
-        ("band.cpus=2", "`cpus` of `band` does not change the schedule; did you mean `cpu`?"),
+        (
+            "bnd.cpu=2",
+            "there is no stage or stream `bnd`; did you mean `band`?",
+        ),
+        (
+            "band.cpus=2",
+            "`cpus` of `band` does not change the schedule; did you mean `cpu`?",
+        ),
         ("raw.slot=2", "did you mean `slots`?"),
         ("band", "write it NAME.KEY=VALUE"),
         ("band.cpu=", "write it NAME.KEY=VALUE"),

@@ -78,7 +78,11 @@ impl<'a> Model<'a> {
             now_ns: 0,
             cpus: vec![Cpu::default(); names.len()],
             on: set.tasks.iter().map(|task| place(task.cpu)).collect(),
-            jobs: set.tasks.iter().map(|task| Job::new(task.outputs.len())).collect(),
+            jobs: set
+                .tasks
+                .iter()
+                .map(|task| Job::new(task.outputs.len()))
+                .collect(),
             clocked: Vec::new(),
             rings,
             seats,
@@ -89,7 +93,10 @@ impl<'a> Model<'a> {
             loop_ns: histogram(),
         };
         for task in 0..set.tasks.len() {
-            if matches!(set.tasks[task].begins, Begins::Timer { .. } | Begins::Clock { .. }) {
+            if matches!(
+                set.tasks[task].begins,
+                Begins::Timer { .. } | Begins::Clock { .. }
+            ) {
                 model.clocked.push(task);
                 model.jobs[task].next_ns = model.instant_ns(task, 0);
             }
@@ -401,7 +408,9 @@ impl<'a> Model<'a> {
     fn sampled_ns(&self, task: usize) -> u64 {
         let pacing = self.task(task).inputs.first();
         let block = pacing.and_then(|input| self.rings[input.ring].next(self.seats[task][0]));
-        block.map_or(self.nominal_ns(task, self.jobs[task].tick), |block| block.sampled_ns)
+        block.map_or(self.nominal_ns(task, self.jobs[task].tick), |block| {
+            block.sampled_ns
+        })
     }
 
     /// A turn ends: outputs are published, inputs released.
@@ -423,7 +432,10 @@ impl<'a> Model<'a> {
                 Takes::Next => ring.readers[*seat].position += 1,
                 Takes::Arrived => ring.readers[*seat].position = published,
                 Takes::Same => {
-                    while ring.next(*seat).is_some_and(|block| block.sampled_ns <= sampled_ns) {
+                    while ring
+                        .next(*seat)
+                        .is_some_and(|block| block.sampled_ns <= sampled_ns)
+                    {
                         ring.readers[*seat].position += 1;
                     }
                 }
