@@ -5,6 +5,7 @@ pub mod curve;
 mod demand;
 pub mod fits;
 mod from_plan;
+mod incoming;
 pub mod measured;
 pub mod no_bound;
 pub mod occupancy;
@@ -13,6 +14,7 @@ pub mod response;
 pub mod run_time;
 pub mod simulate;
 pub mod tasks;
+mod ticked;
 pub mod what_if;
 
 pub use from_plan::{IRQ_PRIORITY, IrqThread, Schedule, Sources, schedule};

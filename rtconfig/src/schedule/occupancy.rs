@@ -1,8 +1,9 @@
 //! How full a ring can get: blocks published while a reader has not yet released the oldest of them.
 
 use super::demand::Knowledge;
-use super::response::{ends_later_ns, further_ticks, of_ring};
+use super::incoming::{ends_later_ns, of_ring};
 use super::tasks::{Begins, Takes};
+use super::ticked::further_ticks;
 use crate::plan::Full;
 
 /// One reader of one ring.

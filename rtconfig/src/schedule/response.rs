@@ -8,12 +8,14 @@
 //! CPU, in falling priority, passes a block through in one tick.
 
 use super::busy_period::Counted;
-use super::curve::{Arrivals, Curve};
+use super::curve::Curve;
 use super::demand::{Knowledge, Known};
+use super::incoming::incoming;
 use super::no_bound::{NoBound, Withheld, reason, withheld};
 use super::occupancy::{Occupancy, occupancies};
 use super::run_time::Span;
-use super::tasks::{Begins, Takes, TaskSet};
+use super::tasks::{Begins, TaskSet};
+use super::ticked::{pickup_ns, ring_span};
 
 /// Rounds after which what still grows is called unbounded.
 const MOST_ROUNDS: u32 = 2_000;
@@ -194,146 +196,4 @@ fn judge(knowledge: &mut Knowledge<'_>, task: usize, first: bool) {
 fn passed_on(come: Option<Curve>, known: &Known) -> Option<Curve> {
     let jitter_ns = known.latency_ns?.saturating_sub(known.best_latency_ns);
     come.map(|curve| Curve { jitter_ns, ..curve })
-}
-
-/// What comes in at a task.
-struct Incoming {
-    /// From sampling to when the block, and those that must go with it, are there, worst and best, ns.
-    latency_ns: Option<u64>,
-    best_ns: u64,
-    arrivals: Arrivals,
-}
-
-fn incoming(knowledge: &Knowledge<'_>, task: usize) -> Incoming {
-    let mut come = Incoming {
-        latency_ns: None,
-        best_ns: 0,
-        arrivals: Arrivals::default(),
-    };
-    let inputs = knowledge.set.tasks[task].inputs.iter();
-    for input in inputs.filter(|input| input.takes != Takes::Arrived) {
-        let (latency_ns, best_ns, arrivals) = of_ring(knowledge, input.ring);
-        if input.takes == Takes::Next {
-            come = Incoming {
-                latency_ns,
-                best_ns,
-                arrivals,
-            };
-        } else {
-            // The turn waits for both; what has waited may then come all at once, whatever its maker's rhythm.
-            let more_ns = ends_later_ns(&come.arrivals, &arrivals);
-            come.latency_ns = come
-                .latency_ns
-                .zip(latency_ns)
-                .map(|(a, b)| a.max(b.saturating_add(more_ns)));
-            come.best_ns = come.best_ns.max(best_ns);
-            come.arrivals.more.clear();
-        }
-    }
-    let jitter_ns = come.latency_ns.map(|ns| ns.saturating_sub(come.best_ns));
-    come.arrivals.sampled = come
-        .arrivals
-        .sampled
-        .zip(jitter_ns)
-        .map(|(curve, jitter_ns)| Curve { jitter_ns, ..curve });
-    come
-}
-
-/// A block that must cover what another one does may be the next one and end later than that, ns: unless both come one by one
-/// in the same regular rhythm.
-pub fn ends_later_ns(covered: &Arrivals, covering: &Arrivals) -> u64 {
-    let rhythm = |curve: Curve| {
-        let regular = curve.period_ns == curve.longest_ns && curve.blocks == 1;
-        regular.then_some(curve.period_ns)
-    };
-    let of = |arrivals: &Arrivals| arrivals.sampled.and_then(rhythm);
-    match (of(covered), of(covering)) {
-        (Some(a), Some(b)) if a == b => 0,
-        _ => covering.sampled.map_or(0, |curve| curve.longest_ns),
-    }
-}
-
-/// Latency of a ring's blocks, worst and best, ns, and how they come.
-pub fn of_ring(knowledge: &Knowledge<'_>, ring: usize) -> (Option<u64>, u64, Arrivals) {
-    let maker = knowledge.set.rings[ring].maker;
-    let known = &knowledge.known[maker];
-    let outputs = knowledge.set.tasks[maker].outputs.iter();
-    let output = outputs.filter(|output| output.ring == ring).last();
-    let Some(output) = output else {
-        return (None, 0, Arrivals::default());
-    };
-    let lag_ns = output.lag_ns();
-    let mut arrivals = known.turns.thinned(output.blocks, output.per);
-    arrivals.sampled = arrivals.sampled.map(|curve| curve.delayed(lag_ns));
-    (
-        known.latency_ns.map(|ns| ns.saturating_add(lag_ns)),
-        known.best_latency_ns,
-        arrivals,
-    )
-}
-
-/// From the tick to the ring. A task that is awake sees the tick as soon as it is published.
-fn ring_span(knowledge: &Knowledge<'_>, task: usize) -> Option<Span> {
-    let timer = knowledge.set.timer()?;
-    let its = &knowledge.set.tasks[timer];
-    let before = knowledge.set.tasks[..=task].iter();
-    let ticked = |other: &&super::tasks::Task| matches!(other.begins, Begins::Tick { .. });
-    let place = before.filter(ticked).count();
-    let whole_ns = knowledge.timer_cost_ns(its, knowledge.rung())?;
-    let part_ns = knowledge.timer_cost_ns(its, place)?;
-    let jobs = knowledge.jobs(timer);
-    let worst_ns = knowledge.response_ns(timer, &Counted::Nominal(&jobs), |n| {
-        Some((n - 1).saturating_mul(whole_ns).saturating_add(part_ns))
-    })?;
-    Some(Span {
-        best_ns: its.wake.best_ns(),
-        worst_ns,
-    })
-}
-
-/// From the sampling of a block to the tick at which a ticked task takes it, worst, ns.
-fn pickup_ns(knowledge: &Knowledge<'_>, task: usize, known: &Known) -> Option<u64> {
-    let its = &knowledge.set.tasks[task];
-    let turn_ns = knowledge.set.turn_ns(task)?;
-    if known.response_ns? > turn_ns {
-        // It skips ticks, and nobody says how many in a row.
-        return None;
-    }
-    let more_ns = further_ticks(knowledge, task)?.saturating_mul(turn_ns);
-    let mut worst_ns = 0;
-    for input in its.inputs.iter().filter(|i| i.takes != Takes::Arrived) {
-        let (latency_ns, _, arrivals) = of_ring(knowledge, input.ring);
-        let later_ns = match input.takes {
-            Takes::Same => ends_later_ns(&known.arrivals, &arrivals),
-            _ => 0,
-        };
-        let maker = knowledge.set.rings[input.ring].maker;
-        let wait_ns = if same_tick(knowledge, maker, task) {
-            let lag_ns = latency_ns?.saturating_sub(knowledge.known[maker].latency_ns?);
-            knowledge.known[maker].pickup_ns?.saturating_add(lag_ns)
-        } else {
-            latency_ns?.saturating_add(turn_ns)
-        };
-        worst_ns = worst_ns.max(wait_ns.saturating_add(later_ns).saturating_add(more_ns));
-    }
-    Some(worst_ns)
-}
-
-/// Ticks that a block waits for because others are before it.
-pub fn further_ticks(knowledge: &Knowledge<'_>, task: usize) -> Option<u64> {
-    let burst = u64::from(knowledge.set.tasks[task].burst).max(1);
-    Some(knowledge.pending(task)?.div_ceil(burst).max(1) - 1)
-}
-
-/// A block that `maker` makes in a tick is taken by `reader` in the same tick: both wait for that tick when it comes, the
-/// maker is released first, and the reader does not run before it.
-fn same_tick(knowledge: &Knowledge<'_>, maker: usize, reader: usize) -> bool {
-    let (first, then) = (&knowledge.set.tasks[maker], &knowledge.set.tasks[reader]);
-    matches!(first.begins, Begins::Tick { .. })
-        && first.begins == then.begins
-        && first.cpu == then.cpu
-        && maker < reader
-        && first.priority >= then.priority
-        && !knowledge.chains(maker)
-        && !knowledge.chains(reader)
 }

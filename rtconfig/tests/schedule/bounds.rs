@@ -85,7 +85,6 @@ fn no_response_latency_or_ring_of_a_random_graph_is_above_its_bound() {
             );
         }
     }
-    eprintln!("{bounded}/{all} tasks {with_latency}/{ends} loops");
     assert!(bounded * 2 > all, "{bounded} of {all} tasks had a bound");
     assert!(
         with_latency * 4 > ends,

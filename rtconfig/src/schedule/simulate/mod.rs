@@ -10,6 +10,8 @@ mod draw;
 mod job;
 mod model;
 mod ring_state;
+mod ticks;
+mod turns;
 
 pub use draw::Draw;
 
