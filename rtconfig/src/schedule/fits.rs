@@ -61,7 +61,17 @@ fn loop_ns(set: &TaskSet, analysis: &Analysis) -> Option<u64> {
 /// A stage that asks for more than there is, or that its next turn overtakes.
 fn too_late(set: &TaskSet, analysis: &Analysis) -> Option<String> {
     for (index, bound) in analysis.tasks.iter().enumerate() {
-        let name = &set.tasks[index].name;
+        let (name, begins) = (&set.tasks[index].name, set.tasks[index].begins);
+        let woke_ns = set.tasks[index].wake.worst_ns();
+        if let Begins::Timer { period_ns } = begins
+            && woke_ns >= period_ns
+        {
+            return Some(format!(
+                "`{name}` can wake {} late, and a tick is {}: the report has seen that",
+                ms(woke_ns),
+                ms(period_ns)
+            ));
+        }
         match (&bound.response_ns, set.turn_ns(index)) {
             (Err(NoBound::Overload(percent)), _) => {
                 let remark = match percent {

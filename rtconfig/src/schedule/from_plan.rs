@@ -1,6 +1,7 @@
 //! The tasks of a plan: its timer, its stages, and what else of the session and the host competes with them.
 
 use super::measured::Measured;
+use super::measured_wake;
 use super::overhead;
 use super::run_time::RunTime;
 use super::tasks::{Begins, Input, Output, Ring, Takes, Task, TaskSet};
@@ -135,7 +136,10 @@ impl Schedule {
                 Policy::Fifo => stage.priority,
                 Policy::Other => 0,
             };
-            its.wake = overhead::wake();
+            its.wake = match sources.measured {
+                Some(measured) => measured_wake::wake(measured, plan, index),
+                None => overhead::wake(),
+            };
             its.run = match sources.measured {
                 Some(measured) => measured.run_time(&stage.name),
                 None => stage.budget_ns.map(RunTime::always),

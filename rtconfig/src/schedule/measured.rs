@@ -1,5 +1,6 @@
 //! What an earlier run measured, out of its `report.json`.
 
+use super::measured_wake::SHARES_PPM;
 use super::run_time::RunTime;
 use serde::Deserialize;
 
@@ -104,16 +105,22 @@ impl Measured {
 }
 
 impl Figures {
+    /// The percentiles at [`SHARES_PPM`], ns; `None` without values.
+    pub fn points(&self) -> Option<[u64; SHARES_PPM.len()]> {
+        Some([
+            self.min_ns?,
+            self.p50_ns?,
+            self.p99_ns?,
+            self.p999_ns?,
+            self.p9999_ns?,
+            self.max_ns?,
+        ])
+    }
+
     /// The percentiles as a distribution; `None` without values.
     pub fn distribution(&self) -> Option<RunTime> {
-        let points = [
-            (0, self.min_ns?),
-            (500_000, self.p50_ns?),
-            (990_000, self.p99_ns?),
-            (999_000, self.p999_ns?),
-            (999_900, self.p9999_ns?),
-            (1_000_000, self.max_ns?),
-        ];
-        Some(RunTime::measured(points))
+        Some(RunTime::measured(
+            SHARES_PPM.into_iter().zip(self.points()?),
+        ))
     }
 }

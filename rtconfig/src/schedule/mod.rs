@@ -7,6 +7,7 @@ pub mod fits;
 mod from_plan;
 mod incoming;
 pub mod measured;
+mod measured_wake;
 pub mod no_bound;
 pub mod occupancy;
 mod overhead;

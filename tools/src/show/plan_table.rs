@@ -1,6 +1,6 @@
 //! A planned schedule as text.
 
-use super::plan_view::{LoopView, PlanView, PredictionView, TaskView};
+use super::plan_view::{LoopView, PlanView, PredictionView, TaskView, WITHHELD};
 use ephapse_rtconfig::plan::Full;
 
 /// The schedule: who runs where and when, the rings, what the model predicts, the verdict last.
@@ -89,7 +89,8 @@ fn row(task: &TaskView, equal: bool, measured: bool) -> String {
         .zip(task.turn_ns)
         .is_some_and(|(a, b)| a > b);
     let remark = match &task.no_bound {
-        Some(why) => format!("  {why}"),
+        Some(why) if why != WITHHELD => format!("  {why}"),
+        Some(_) => String::new(),
         None if late => "  does not fit".to_owned(),
         None => String::new(),
     };
@@ -133,7 +134,12 @@ fn rings(view: &PlanView) -> Vec<String> {
                 let most = reader
                     .most
                     .map_or("no bound".to_owned(), |most| most.to_string());
-                let fills = if reader.can_fill { ", can fill it" } else { "" };
+                let known = reader.most.is_some();
+                let fills = if reader.can_fill && known {
+                    ", can fill it"
+                } else {
+                    ""
+                };
                 format!("{} {most}{fills}", reader.stage)
             })
             .collect();
@@ -164,6 +170,17 @@ fn predictions(view: &PlanView) -> Vec<String> {
     .into_iter()
     .filter_map(|(name, seen)| Some((name, seen?)))
     .collect();
+    let bound = |view: &PlanView| view.verdict.loop_ns.map_or("no bound".to_owned(), ms);
+    if rows.is_empty() {
+        let changed = match before {
+            Some(before) => format!(" (as it is: {})", bound(before)),
+            None => String::new(),
+        };
+        return vec![
+            String::new(),
+            format!("loop, ms, at worst: {}{changed}", bound(view)),
+        ];
+    }
     let mut lines = vec![
         String::new(),
         format!(
@@ -174,7 +191,6 @@ fn predictions(view: &PlanView) -> Vec<String> {
     for (name, seen) in &rows {
         lines.push(looped(name, &seen.loop_latency));
     }
-    let bound = |view: &PlanView| view.verdict.loop_ns.map_or("no bound".to_owned(), ms);
     match before {
         Some(before) => {
             lines.push(format!("{:<12} {:>48}", "bound, as is", bound(before)));
@@ -208,21 +224,29 @@ fn looped(name: &str, seen: &LoopView) -> String {
 }
 
 fn losses(name: &str, seen: &PredictionView) -> Vec<String> {
-    let skipped = seen.skipped.iter().map(|of| {
-        format!(
-            "{name}: `{}` skips {} ticks (late wake {}, long run {}, no room {})",
-            of.stage,
-            of.late_wake + of.long_run + of.no_room,
-            of.late_wake,
-            of.long_run,
-            of.no_room
-        )
-    });
+    let mut skipped = Vec::new();
+    for of in &seen.skipped {
+        let causes = [
+            (of.late_wake, "late wake"),
+            (of.long_run, "long run"),
+            (of.no_room, "no room"),
+        ];
+        let causes = causes.iter().filter(|(ticks, _)| *ticks > 0);
+        let causes: Vec<String> = causes.map(|(n, cause)| format!("{n} {cause}")).collect();
+        skipped.push(format!("{} {}", of.stage, causes.join(" + ")));
+    }
     let dropped = seen.dropped.iter();
-    let dropped = dropped.map(|of| format!("{name}: `{}` drops {} blocks", of.stream, of.dropped));
-    let mut lines: Vec<String> = skipped.chain(dropped).collect();
-    if lines.is_empty() {
-        lines.push(format!("{name}: no tick skipped, no block dropped"));
+    let dropped: Vec<String> = dropped
+        .map(|of| format!("{} {}", of.stream, of.dropped))
+        .collect();
+    if skipped.is_empty() && dropped.is_empty() {
+        return vec![format!("{name}: no tick skipped, no block dropped")];
+    }
+    let mut lines = Vec::new();
+    for (what, all) in [("ticks skipped", skipped), ("blocks dropped", dropped)] {
+        if !all.is_empty() {
+            lines.push(format!("{name}, {what}: {}", all.join(", ")));
+        }
     }
     lines
 }

@@ -160,6 +160,9 @@ pub struct DroppedView {
     pub dropped: u64,
 }
 
+/// Why a task without fault of its own has no bound: some maker may have to wait, or blocks may be lost.
+pub const WITHHELD: &str = "the verdict says";
+
 /// What has been found out about a plan.
 pub struct Found<'a> {
     /// The plan.
@@ -243,7 +246,7 @@ fn task_view(found: &Found<'_>, index: usize) -> TaskView {
         response_ns: known(bound.response_ns.clone().ok()),
         no_bound: match &bound.response_ns {
             Err(why) => Some(why.to_string()),
-            Ok(_) => withheld.then(|| "back-pressure".to_owned()),
+            Ok(_) => withheld.then(|| WITHHELD.to_owned()),
         },
         turn_ns: set.turn_ns(index),
         latency_ns: known(bound.latency_ns.filter(|_| stage.is_some())),

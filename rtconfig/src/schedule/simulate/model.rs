@@ -194,7 +194,6 @@ impl<'a> Model<'a> {
     pub(super) fn begin_clocked(&mut self, task: usize) -> (Step, u64) {
         let wake_ns = self.draw_wake(task);
         if matches!(self.task(task).begins, Begins::Timer { .. }) {
-            self.jobs[task].tick = self.jobs[task].come - 1;
             (Step::Wakes, wake_ns)
         } else {
             (Step::Turns, wake_ns + self.draw_run(task))

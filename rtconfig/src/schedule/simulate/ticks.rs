@@ -7,22 +7,25 @@ use crate::schedule::tasks::{Begins, Task};
 
 impl Model<'_> {
     pub(super) fn timer_next(&mut self, timer: usize) -> Option<(Step, u64)> {
-        let tick = self.jobs[timer].tick;
         let from = match self.jobs[timer].step {
             Step::Rings(task) => {
                 self.rung(task);
                 task + 1
             }
             _ => {
-                self.ticks = tick + 1;
+                // The newest of those that fell due while it woke.
+                self.jobs[timer].tick = self.jobs[timer].come - 1;
+                self.ticks = self.jobs[timer].come;
                 0
             }
         };
+        let tick = self.jobs[timer].tick;
         let rung = (from..self.jobs.len()).find(|task| self.is_due(*task, tick));
         if let Some(task) = rung {
             return Some((Step::Rings(task), self.draw_run(timer)));
         }
-        self.answered(timer, self.now_ns - self.nominal_ns(timer, tick));
+        let first_ns = self.nominal_ns(timer, self.jobs[timer].done);
+        self.answered(timer, self.now_ns - first_ns);
         let job = &mut self.jobs[timer];
         self.ran[timer].late_wake += tick - job.done;
         job.done = tick + 1;
