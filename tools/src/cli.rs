@@ -246,6 +246,9 @@ pub struct RunOptions {
     /// Refuse to run (exit 1) unless every real-time stage gets SCHED_FIFO, its CPU and its memory lock
     #[arg(long)]
     pub require_rt: bool,
+    /// Run a graph although by its budgets some stage cannot be done before its next turn, or a ring overflows
+    #[arg(long)]
+    pub unfit: bool,
     /// Let idle CPUs halt as the kernel sees fit: saves power, and each wake-up costs tens of microseconds more. Without it
     /// a paced run keeps them polling, where it may write /dev/cpu_dma_latency
     #[arg(long)]

@@ -11,6 +11,7 @@ mod measured_wake;
 pub mod no_bound;
 pub mod occupancy;
 mod overhead;
+mod promise;
 pub mod response;
 pub mod run_time;
 pub mod simulate;
@@ -19,3 +20,4 @@ mod ticked;
 pub mod what_if;
 
 pub use from_plan::{IRQ_PRIORITY, IrqThread, Schedule, Sources, schedule};
+pub use promise::{Promise, promise};

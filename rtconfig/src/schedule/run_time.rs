@@ -22,7 +22,7 @@ impl Span {
     }
 }
 
-/// Run time of one turn: its quantile function, as points between which it is a straight line.
+/// Run time of one turn: its quantile function, as points between which it grows geometrically, as the tails of latencies do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunTime {
     /// Share in parts per million and run time in ns, both never falling. Never empty.
@@ -75,9 +75,27 @@ impl RunTime {
             return self.best_ns();
         };
         let (share, whole) = (ppm - from_ppm, to_ppm - from_ppm);
-        let rise = u128::from(to_ns - from_ns) * u128::from(share) / u128::from(whole);
-        from_ns + u64::try_from(rise).unwrap_or(u64::MAX)
+        let (from, to) = (logarithm(from_ns), logarithm(to_ns));
+        let between = from + (to - from) * share / whole;
+        power(between).clamp(from_ns, to_ns)
     }
+}
+
+/// Bits behind the point of a logarithm.
+const FRACTION: u32 = 16;
+
+/// Logarithm to base 2 in fixed point, a straight line between powers of two; of 0 as of 1.
+fn logarithm(ns: u64) -> u64 {
+    let whole = ns.max(1).ilog2();
+    let rest = u128::from(ns.max(1) - (1 << whole)) << FRACTION >> whole;
+    (u64::from(whole) << FRACTION) + u64::try_from(rest).unwrap_or(0)
+}
+
+/// What has that logarithm.
+fn power(logarithm: u64) -> u64 {
+    let whole = logarithm >> FRACTION;
+    let rest = u128::from(logarithm & ((1 << FRACTION) - 1)) << whole >> FRACTION;
+    (1 << whole) + u64::try_from(rest).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -85,19 +103,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_lies_on_the_line_between_two_points() {
+    fn between_two_percentiles_a_run_time_grows_geometrically() {
         let measured =
-            RunTime::measured([(0, 100), (500_000, 200), (990_000, 200), (ALL_PPM, 900)]);
-        assert_eq!((measured.best_ns(), measured.worst_ns()), (100, 900));
-        for (ppm, ns) in [
-            (0, 100),
-            (250_000, 150),
-            (700_000, 200),
-            (995_000, 550),
-            (ALL_PPM, 900),
-        ] {
+            RunTime::measured([(0, 100), (500_000, 400), (990_000, 400), (ALL_PPM, 1600)]);
+        assert_eq!((measured.best_ns(), measured.worst_ns()), (100, 1600));
+        for (ppm, ns) in [(0, 100), (700_000, 400), (ALL_PPM, 1600)] {
             assert_eq!(measured.quantile_ns(ppm), ns, "{ppm}");
         }
+        for (ppm, ns) in [(250_000, 200), (995_000, 800)] {
+            assert!(measured.quantile_ns(ppm).abs_diff(ns) <= 1, "{ppm}");
+        }
+        let rises = |ppm: &u64| measured.quantile_ns(*ppm) <= measured.quantile_ns(ppm + 1_000);
+        assert!((0..ALL_PPM).step_by(1_000).all(|ppm| rises(&ppm)));
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::show::{Found, PlanView, plan_table};
 use anyhow::{Context, anyhow};
 use ephapse_engine::os;
 use ephapse_rtconfig::graph::Graph;
+use ephapse_rtconfig::plan::Plan;
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve};
 use ephapse_rtconfig::schedule::fits::{Answer, verdict};
 use ephapse_rtconfig::schedule::measured::Measured;
 use ephapse_rtconfig::schedule::response::analyse;
 use ephapse_rtconfig::schedule::simulate::simulate;
 use ephapse_rtconfig::schedule::what_if::set_argument;
-use ephapse_rtconfig::schedule::{Sources, schedule};
+use ephapse_rtconfig::schedule::{Sources, promise, schedule};
 use std::process::ExitCode;
 
 /// `ephapse plan`.
@@ -81,4 +82,20 @@ fn view(args: &PlanArgs, graph: &Graph, measured: Option<&Measured>) -> anyhow::
         measured: measured.zip(args.report.as_deref()),
         prediction: prediction.as_ref().map(|seen| (seen, args.seed)),
     }))
+}
+
+/// A graph that by its budgets cannot fit does not run, unless the user has said so.
+///
+/// # Errors
+/// Says who does not fit.
+pub fn refuse_unfit(plan: &Plan, accepted: bool) -> anyhow::Result<()> {
+    let promise = promise(plan).filter(|_| !accepted);
+    match promise.map(|promise| promise.verdict) {
+        Some(verdict) if verdict.answer == Answer::DoesNotFit => Err(anyhow!(
+            "{}: {}; `ephapse plan` shows it, --unfit runs it all the same",
+            plan.session,
+            verdict.words
+        )),
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,6 @@
 //! A planned schedule as text.
 
-use super::plan_view::{LoopView, PlanView, PredictionView, TaskView, WITHHELD};
+use super::plan_view::{PlanView, PredictionView, SkippedView, TaskView, WITHHELD};
 use ephapse_rtconfig::plan::Full;
 
 /// The schedule: who runs where and when, the rings, what the model predicts, the verdict last.
@@ -184,12 +184,12 @@ fn predictions(view: &PlanView) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!(
-            "{:<12} {:>12} {:>8} {:>8} {:>8} {:>8}",
-            "loop, ms", "decisions", "p50", "p99", "p99.9", "max"
+            "{:<12} {:>12} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}",
+            "loop, ms", "decisions", "p50", "p99", "p99.9", "max", "skipped", "dropped"
         ),
     ];
     for (name, seen) in &rows {
-        lines.push(looped(name, &seen.loop_latency));
+        lines.push(looped(name, seen));
     }
     match before {
         Some(before) => {
@@ -211,21 +211,38 @@ fn predictions(view: &PlanView) -> Vec<String> {
     lines
 }
 
-fn looped(name: &str, seen: &LoopView) -> String {
+/// Decisions and, of the stage that skips most, the share of its ticks; blocks dropped.
+fn looped(name: &str, seen: &PredictionView) -> String {
     let figure = |ns: Option<u64>| ns.map_or("-".to_owned(), ms);
+    let its = &seen.loop_latency;
+    let skipped = most_skipped(seen).map_or(0, skipped_ticks);
+    let share = 100.0 * skipped as f64 / (skipped + its.count).max(1) as f64;
+    let dropped: u64 = seen.dropped.iter().map(|of| of.dropped).sum();
     format!(
-        "{name:<12} {:>12} {:>8} {:>8} {:>8} {:>8}",
-        seen.count,
-        figure(seen.p50_ns),
-        figure(seen.p99_ns),
-        figure(seen.p999_ns),
-        figure(seen.max_ns)
+        "{name:<12} {:>12} {:>8} {:>8} {:>8} {:>8} {:>9} {dropped:>9}",
+        its.count,
+        figure(its.p50_ns),
+        figure(its.p99_ns),
+        figure(its.p999_ns),
+        figure(its.max_ns),
+        match skipped {
+            0 => "0".to_owned(),
+            _ => format!("{share:.3} %"),
+        }
     )
 }
 
+fn skipped_ticks(of: &SkippedView) -> u64 {
+    of.late_wake + of.long_run + of.no_room
+}
+
+fn most_skipped(seen: &PredictionView) -> Option<&SkippedView> {
+    seen.skipped.iter().max_by_key(|of| skipped_ticks(of))
+}
+
+/// Who skips most, and why, and who drops.
 fn losses(name: &str, seen: &PredictionView) -> Vec<String> {
-    let mut skipped = Vec::new();
-    for of in &seen.skipped {
+    let skipped = most_skipped(seen).map(|of| {
         let causes = [
             (of.late_wake, "late wake"),
             (of.long_run, "long run"),
@@ -233,22 +250,15 @@ fn losses(name: &str, seen: &PredictionView) -> Vec<String> {
         ];
         let causes = causes.iter().filter(|(ticks, _)| *ticks > 0);
         let causes: Vec<String> = causes.map(|(n, cause)| format!("{n} {cause}")).collect();
-        skipped.push(format!("{} {}", of.stage, causes.join(" + ")));
-    }
+        format!(
+            "{name}: `{}` skips most ticks: {}",
+            of.stage,
+            causes.join(" + ")
+        )
+    });
     let dropped = seen.dropped.iter();
-    let dropped: Vec<String> = dropped
-        .map(|of| format!("{} {}", of.stream, of.dropped))
-        .collect();
-    if skipped.is_empty() && dropped.is_empty() {
-        return vec![format!("{name}: no tick skipped, no block dropped")];
-    }
-    let mut lines = Vec::new();
-    for (what, all) in [("ticks skipped", skipped), ("blocks dropped", dropped)] {
-        if !all.is_empty() {
-            lines.push(format!("{name}, {what}: {}", all.join(", ")));
-        }
-    }
-    lines
+    let dropped = dropped.map(|of| format!("{name}: `{}` drops {} blocks", of.stream, of.dropped));
+    skipped.into_iter().chain(dropped).collect()
 }
 
 fn ms(ns: u64) -> String {

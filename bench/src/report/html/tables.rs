@@ -30,6 +30,15 @@ pub(super) fn loop_figures(page: &mut String, hop: &HopReport) {
         row("as it happened", &hop.uncorrected),
     ];
     table(page, &heads, rows);
+    if let Some(bound_ns) = hop.bound_ns {
+        push(
+            page,
+            format_args!(
+                "<p>At most, by the budgets of the graph: {}.</p>\n",
+                duration(bound_ns)
+            ),
+        );
+    }
     caveats(page, hop);
 }
 

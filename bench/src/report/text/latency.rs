@@ -59,6 +59,15 @@ fn the_loop(out: &mut Lines, measured: &LoopReport) {
             ),
         );
     }
+    if let Some(bound_ns) = hop.bound_ns {
+        out.wrapped(
+            "  ",
+            &format!(
+                "at most, by the budgets of the graph: {}",
+                duration(bound_ns)
+            ),
+        );
+    }
     caveats(out, hop);
     out.line("");
     bars(out, &measured.histogram);
