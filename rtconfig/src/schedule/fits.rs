@@ -83,7 +83,7 @@ fn too_late(set: &TaskSet, analysis: &Analysis) -> Option<String> {
                     set.tasks[index].cpu
                 ));
             }
-            (Ok(response_ns), Some(turn_ns)) if *response_ns > turn_ns => {
+            (Ok(response_ns), Some(turn_ns)) if *response_ns > turn_ns && !bound.guessed => {
                 return Some(format!(
                     "`{name}` can take {} of the {} to its next turn{}",
                     ms(*response_ns),

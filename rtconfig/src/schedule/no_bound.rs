@@ -58,19 +58,19 @@ pub fn reason(knowledge: &Knowledge<'_>, task: usize) -> NoBound {
     if its.begins == Begins::Data && its.inputs.is_empty() {
         return NoBound::NoRate;
     }
-    if its.begins == Begins::Data {
-        let makers = its.inputs.iter().filter(|i| i.takes != Takes::Arrived);
-        for maker in makers.map(|input| knowledge.set.rings[input.ring].maker) {
-            if knowledge.known[maker].latency_ns.is_none() {
-                return NoBound::After(tasks[maker].name.clone());
-            }
-        }
+    if its.begins == Begins::Data
+        && let Some(maker) = maker_of(knowledge, task)
+    {
+        return NoBound::After(maker);
+    }
+    if let Some(guessed) = guessed(knowledge, task) {
+        let fed = || maker_of(knowledge, task).map(NoBound::After);
+        let other = || NoBound::Beside(tasks[guessed].name.clone());
+        return if guessed == task { fed() } else { None }.unwrap_or_else(other);
     }
     let mut percent = 0;
-    for (index, other) in tasks.iter().enumerate() {
-        if other.cpu != its.cpu || other.priority < its.priority {
-            continue;
-        }
+    for index in ahead_of(knowledge, task) {
+        let other = &tasks[index];
         match asked_ns(knowledge, index) {
             None if index != task => return NoBound::Beside(other.name.clone()),
             None => {}
@@ -78,6 +78,37 @@ pub fn reason(knowledge: &Knowledge<'_>, task: usize) -> NoBound {
         }
     }
     NoBound::Overload(percent)
+}
+
+/// A stage without a bound that paces a task.
+fn maker_of(knowledge: &Knowledge<'_>, task: usize) -> Option<String> {
+    let set = knowledge.set;
+    let inputs = set.tasks[task].inputs.iter();
+    let mut makers = inputs
+        .filter(|input| input.takes != Takes::Arrived)
+        .map(|input| set.rings[input.ring].maker);
+    let maker = makers.find(|maker| knowledge.known[*maker].latency_ns.is_none())?;
+    Some(set.tasks[maker].name.clone())
+}
+
+/// A task and those that may run before it on its CPU.
+fn ahead_of(knowledge: &Knowledge<'_>, task: usize) -> impl Iterator<Item = usize> {
+    let tasks = &knowledge.set.tasks;
+    let its = &tasks[task];
+    (0..tasks.len()).filter(move |index| {
+        let other = &tasks[*index];
+        other.cpu == its.cpu && other.priority >= its.priority
+    })
+}
+
+/// Who of a task and those that may run before it is taken to have a whole burst at every tick, for nobody knows how many
+/// blocks come to it. What follows is a bound, but no reason to say that something does not fit.
+pub fn guessed(knowledge: &Knowledge<'_>, task: usize) -> Option<usize> {
+    ahead_of(knowledge, task).find(|index| {
+        let its = &knowledge.set.tasks[*index];
+        let ticked = matches!(its.begins, Begins::Tick { .. }) && !its.inputs.is_empty();
+        ticked && knowledge.known[*index].arrivals.within(0).is_none()
+    })
 }
 
 /// What a task asks of its CPU in the long run: over so long a window that its ends do not count, ns.

@@ -11,7 +11,7 @@ use super::busy_period::Counted;
 use super::curve::Curve;
 use super::demand::{Knowledge, Known};
 use super::incoming::incoming;
-use super::no_bound::{NoBound, Withheld, reason, withheld};
+use super::no_bound::{NoBound, Withheld, guessed, reason, withheld};
 use super::occupancy::{Occupancy, occupancies};
 use super::run_time::Span;
 use super::tasks::{Begins, TaskSet};
@@ -46,6 +46,8 @@ pub struct Bound {
     pub best_latency_ns: u64,
     /// Most blocks taken by one activation of a ticked task.
     pub most_turns: Option<u64>,
+    /// It, or somebody who may run before it, is taken to have a whole burst at every tick, for nobody knows what comes to it.
+    pub guessed: bool,
 }
 
 /// Analyses a task set.
@@ -80,6 +82,7 @@ pub fn analyse(set: &TaskSet) -> Analysis {
             latency_ns: known.latency_ns.filter(|_| paced || is_source),
             best_latency_ns: known.best_latency_ns,
             most_turns: knowledge.pending(task).filter(|_| paced),
+            guessed: guessed(&knowledge, task).is_some(),
         }
     });
     let occupancies = occupancies(&knowledge);

@@ -120,10 +120,14 @@ fn a_source_that_can_find_its_ring_full_does_not_fit() {
 }
 
 #[test]
-fn a_stage_at_normal_priority_has_no_bound() {
-    let verdict = judged_with(&["stage.stimulate.policy=other"]);
-    assert_eq!(verdict.answer, Answer::NoBound);
-    assert!(verdict.words.contains("`stimulate`"), "{}", verdict.words);
+fn a_stage_at_normal_priority_has_no_bound_and_those_behind_it_are_not_blamed() {
+    for stage in ["stimulate", "detect"] {
+        let normal = format!("stage.{stage}.policy=other");
+        let verdict = judged_with(&[&normal, "defaults.budget_ns=30_000"]);
+        assert_eq!(verdict.answer, Answer::NoBound, "{verdict:?}");
+        let words = format!("no bound: `{stage}` under policy `other`");
+        assert!(verdict.words.starts_with(&words), "{}", verdict.words);
+    }
 }
 
 #[test]
