@@ -1,8 +1,10 @@
 //! What an earlier run measured, out of its `report.json`.
 
-use super::measured_wake::SHARES_PPM;
 use super::run_time::RunTime;
 use serde::Deserialize;
+
+/// Shares at which percentiles are reported, parts per million.
+pub const SHARES_PPM: [u64; 6] = [0, 500_000, 990_000, 999_000, 999_900, 1_000_000];
 
 /// The part of a report that a plan needs.
 #[derive(Clone, Debug, Deserialize)]

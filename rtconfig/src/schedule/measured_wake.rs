@@ -3,14 +3,11 @@
 //!
 //! Percentiles are subtracted one by one, as if what is slow were slow together: a host's delays mostly are.
 
-use super::measured::{Figures, Measured};
+use super::measured::{Figures, Measured, SHARES_PPM};
 use super::overhead;
 use super::run_time::RunTime;
 use crate::plan::{Pace, Plan, Policy, StagePlan};
 use std::cmp::Reverse;
-
-/// Shares at which percentiles were measured, parts per million.
-pub const SHARES_PPM: [u64; 6] = [0, 500_000, 990_000, 999_000, 999_900, 1_000_000];
 
 /// What an activation of a stage costs before its first turn.
 pub fn wake(measured: &Measured, plan: &Plan, stage: usize) -> RunTime {
