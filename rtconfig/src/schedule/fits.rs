@@ -160,14 +160,18 @@ fn back_pressure(set: &TaskSet, analysis: &Analysis) -> Option<String> {
         ),
     };
     let mut readers = analysis.occupancies.iter();
-    let reader = readers.find(|reader| reader.ring == ring && reader.can_fill)?;
+    let slots = set.rings[ring].slots;
+    let reader = readers.find(|reader| {
+        let passed = reader.most.is_none_or(|most| most > slots);
+        reader.ring == ring && (reader.can_fill || passed)
+    })?;
     let behind = match reader.most {
         Some(most) => format!("can be {most} blocks behind"),
         None => "can be any number of blocks behind".to_owned(),
     };
     Some(format!(
         "{what} at `{}`: `{}` {behind}, the ring has {} slots",
-        set.rings[ring].name, set.tasks[reader.reader].name, set.rings[ring].slots
+        set.rings[ring].name, set.tasks[reader.reader].name, slots
     ))
 }
 

@@ -64,9 +64,9 @@ pub fn reason(knowledge: &Knowledge<'_>, task: usize) -> NoBound {
         return NoBound::After(maker);
     }
     if let Some(guessed) = guessed(knowledge, task) {
-        let fed = || maker_of(knowledge, task).map(NoBound::After);
+        let maker = maker_of(knowledge, task).filter(|_| guessed == task);
         let other = || NoBound::Beside(tasks[guessed].name.clone());
-        return if guessed == task { fed() } else { None }.unwrap_or_else(other);
+        return maker.map_or_else(other, NoBound::After);
     }
     let mut percent = 0;
     for index in ahead_of(knowledge, task) {
@@ -130,12 +130,18 @@ fn asked_ns(knowledge: &Knowledge<'_>, task: usize) -> Option<u64> {
 /// Why nothing of the set has a bound, if so: the analysis takes it that makers do not wait, and that what goes together
 /// comes.
 pub fn withheld(set: &TaskSet, occupancies: &[Occupancy]) -> Option<Withheld> {
-    let fills = || occupancies.iter().filter(|reader| reader.can_fill);
-    if let Some(full) = fills().find(|reader| set.rings[reader.ring].full == Full::Wait) {
+    let waits = |reader: &&Occupancy| set.rings[reader.ring].full == Full::Wait;
+    let mut fills = occupancies.iter().filter(|reader| reader.can_fill);
+    if let Some(full) = fills.find(waits) {
         return Some(Withheld::BackPressure(full.ring));
     }
     let beside = set.tasks.iter().flat_map(|task| &task.inputs);
     let mut beside = beside.filter(|input| input.hold && input.takes != Takes::Next);
-    let lost = fills().next()?;
+    // Dropped before a reader that cannot be passed, or overwritten before one that can.
+    let mut readers = occupancies.iter();
+    let lost = readers.find(|reader| {
+        let slots = set.rings[reader.ring].slots;
+        reader.most.is_none_or(|most| most > slots)
+    })?;
     beside.next().map(|_| Withheld::Loss(lost.ring))
 }
