@@ -1,6 +1,7 @@
 //! A planned schedule as text.
 
-use super::plan_view::{PlanView, PredictionView, SkippedView, TaskView, WITHHELD};
+use super::plan_found::WITHHELD;
+use super::plan_view::{PlanView, PredictionView, SkippedView, TaskView};
 use ephapse_rtconfig::plan::Full;
 
 /// The schedule: who runs where and when, the rings, what the model predicts, the verdict last.
