@@ -2,6 +2,7 @@
 
 use super::histogram::bars;
 use super::{Lines, clipped};
+use crate::report::bounds;
 use crate::report::contract::{Figures, HopReport, LoopReport, Report};
 use crate::report::units::{duration, microseconds_cell, thousands};
 use crate::report::why::{all_hops, hop_words};
@@ -59,14 +60,8 @@ fn the_loop(out: &mut Lines, measured: &LoopReport) {
             ),
         );
     }
-    if let Some(bound_ns) = hop.bound_ns {
-        out.wrapped(
-            "  ",
-            &format!(
-                "at most, by the budgets of the graph: {}",
-                duration(bound_ns)
-            ),
-        );
+    if let Some(words) = bounds::words(hop) {
+        out.wrapped("  ", &words);
     }
     caveats(out, hop);
     out.line("");
