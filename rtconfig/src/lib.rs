@@ -18,6 +18,7 @@ pub mod plan;
 pub mod problem;
 pub mod recording;
 pub mod resolve;
+pub mod schedule;
 pub mod schema;
 pub mod si_unit;
 pub mod stream_type;

@@ -3,7 +3,11 @@
 use clap::{Args, Parser, Subcommand};
 use ephapse_bench::ends::Class;
 use ephapse_bench::watch::Action;
+<<<<<<< HEAD
 use std::ffi::OsString;
+=======
+use ephapse_rtconfig::schedule::{IRQ_PRIORITY, IrqThread};
+>>>>>>> plan
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +31,14 @@ pub enum Command {
     Check(GraphArgs),
     /// Draws a graph: stages, streams, types, CPUs, and where the latency goes
     Explain(GraphArgs),
+    /// Says before a graph runs whether it fits: who preempts whom, and the worst response of every stage and of the loop
+    ///
+    /// Worst responses follow from budgets (`budget_ns` in the graph), or from the run times of an earlier run (--report), over
+    /// all CPUs together: jitter, bursts, equal priorities, the timer's rings and the witnesses included. What the engine
+    /// takes beside its stages is assumed as measured on one host: a wake-up 6 us, a ring of the timer 7 us, a tick 20 us (1 us if
+    /// it spins; with --report its measured lateness), a witness 5 us. What a hypervisor or firmware takes is in no bound.
+    /// Exit codes: 0 it fits, or nobody can say; 1 error; 2 it does not fit.
+    Plan(PlanArgs),
     /// Prints the JSON schema of graphs or of stage manifests, for editors
     Schema(SchemaArgs),
     /// Lists the kinds of stage, those of modules with their folders, or the graphs of modules
@@ -248,6 +260,9 @@ pub struct RunOptions {
     /// Refuse to run (exit 1) unless every real-time stage gets SCHED_FIFO, its CPU and its memory lock
     #[arg(long)]
     pub require_rt: bool,
+    /// Run a graph although by its budgets some stage cannot be done before its next turn, or a ring overflows
+    #[arg(long)]
+    pub unfit: bool,
     /// Let idle CPUs halt as the kernel sees fit: saves power, and each wake-up costs tens of microseconds more. Without it
     /// a paced run keeps them polling, where it may write /dev/cpu_dma_latency
     #[arg(long)]
@@ -309,6 +324,39 @@ pub struct GraphArgs {
     /// Pass over files and devices that cannot be opened here
     #[arg(long)]
     pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
+    pub graph: PathBuf,
+    /// Change a value of the graph; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Pass over files and devices that cannot be opened here
+    #[arg(long)]
+    pub offline: bool,
+    /// Take run times from the report.json of an earlier run instead of budgets, and show what it measured
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Predict loop, skipped ticks and dropped blocks with a model of the run
+    #[arg(long)]
+    pub simulate: bool,
+    /// Show what a change would do, beside the graph as it is, e.g. `band.cpu=2,raw.slots=16`
+    #[arg(long, value_name = "NAME.KEY=VALUE,...", value_delimiter = ',')]
+    pub what_if: Vec<String>,
+    /// Length of the model's run
+    #[arg(long, value_name = "T", value_parser = duration, default_value = "1h", requires = "simulate")]
+    pub duration: Duration,
+    /// Seed of the model's run times
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate")]
+    pub seed: u64,
+    /// An IRQ thread that competes, e.g. `cpu=1,every=1ms,run=20us`; `priority=50` is what the kernel gives; may be repeated
+    #[arg(long = "irq", value_name = "KEY=VALUE,...", value_parser = irq)]
+    pub irqs: Vec<IrqThread>,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -694,6 +742,31 @@ fn microseconds(text: &str) -> Result<Duration, String> {
 
 fn seconds(text: &str) -> Result<Duration, String> {
     in_unit(text, "s")
+}
+
+fn irq(text: &str) -> Result<IrqThread, String> {
+    let form =
+        || "write it `cpu=1,every=1ms,run=20us`, with `priority=50` if it has another".to_owned();
+    let (mut cpu, mut priority, mut every, mut run) = (None, Some(IRQ_PRIORITY), None, None);
+    for part in text.split(',') {
+        let (key, value) = part.split_once('=').ok_or_else(form)?;
+        let ns = || u64::try_from(duration(value)?.as_nanos()).map_err(|_| form());
+        match key.trim() {
+            "cpu" => cpu = value.parse().ok(),
+            "priority" => priority = value.parse().ok().filter(|p| (1..=98).contains(p)),
+            "every" => every = Some(ns()?),
+            "run" => run = Some(ns()?),
+            _ => return Err(form()),
+        }
+    }
+    let all = cpu.zip(priority).zip(every).zip(run);
+    let (((cpu, priority), every_ns), run_ns) = all.ok_or_else(form)?;
+    Ok(IrqThread {
+        cpu,
+        priority,
+        every_ns,
+        run_ns,
+    })
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -229,6 +229,10 @@ pub struct HopReport {
     pub figures: Figures,
     /// As it happened.
     pub uncorrected: Figures,
+    /// `age` and `loop`: the longest that follows from the budgets of the graph, ns; null where there is no bound, and in a run
+    /// that was not in real time.
+    #[serde(default)]
+    pub bound_ns: Option<u64>,
 }
 
 /// The loop: figures like those of a hop, and its distribution.

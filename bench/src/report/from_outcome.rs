@@ -2,7 +2,7 @@
 
 use super::ReplayReport;
 use super::contract::*;
-use super::{bins, figures, why};
+use super::{bins, bounds, figures, why};
 use ephapse_engine::outcome::{self, HopKind, Outcome, Verdict};
 use std::time::{Duration, SystemTime};
 
@@ -58,6 +58,7 @@ impl Report {
             host: host.clone(),
             graph: outcome.plan.resolved_toml.clone(),
         };
+        bounds::set(&mut report, &outcome.plan);
         report.why = why::why(&report);
         report
     }
@@ -154,6 +155,7 @@ impl From<&outcome::Hop> for HopReport {
             saturated: hop.saturated,
             figures: Figures::of(&hop.corrected),
             uncorrected: Figures::of(&hop.uncorrected),
+            bound_ns: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! directory, with the full distributions as HdrHistogram files.
 
 mod bins;
+mod bounds;
 mod certificate;
 mod contract;
 mod figures;

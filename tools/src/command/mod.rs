@@ -16,6 +16,7 @@ mod last;
 mod list;
 mod new_graph;
 mod new_stage;
+mod plan;
 mod recover;
 mod replay;
 mod ring;
@@ -34,6 +35,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => graph::check(&args),
         Command::Explain(args) => graph::explain(&args),
+        Command::Plan(args) => plan::plan(&args),
         Command::Schema(args) => graph::schema(&args),
         Command::List(args) => list::list(&args),
         Command::NewStage(args) => new_stage::new_stage(&args),

@@ -2,7 +2,11 @@
 
 use super::certify;
 use super::graph::{load, plan};
+<<<<<<< HEAD
 use crate::applied;
+=======
+use super::plan::refuse_unfit;
+>>>>>>> plan
 use crate::catalogue::with_modules;
 use crate::cli::{RunArgs, RunOptions};
 use crate::output::sayln;
@@ -80,6 +84,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         }
     }
     let plan = plan(&job.graph, &catalogue, false)?;
+    refuse_unfit(&plan, options.unfit)?;
     if let Some(recorder) = &plan.recorder {
         let folder = recorder.path.as_ref().unwrap_or(&job.folder);
         std::fs::create_dir_all(folder)

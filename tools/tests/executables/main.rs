@@ -18,6 +18,7 @@ mod modules;
 mod newcomer;
 mod observers;
 mod place;
+mod plan;
 mod prove;
 mod python_stage;
 mod recordings;

@@ -2,6 +2,7 @@
 
 use super::section;
 use crate::page::{Cell, escaped, push, table};
+use crate::report::bounds;
 use crate::report::contract::{Figures, HopReport, Report};
 use crate::report::host_entries::entries;
 use crate::report::units::{duration, kib, microseconds, thousands};
@@ -30,6 +31,9 @@ pub(super) fn loop_figures(page: &mut String, hop: &HopReport) {
         row("as it happened", &hop.uncorrected),
     ];
     table(page, &heads, rows);
+    if let Some(words) = bounds::words(hop) {
+        push(page, format_args!("<p>As it happened, {words}.</p>\n"));
+    }
     caveats(page, hop);
 }
 

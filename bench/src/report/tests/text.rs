@@ -108,3 +108,21 @@ fn corrected_and_uncorrected_are_both_shown_when_decisions_were_skipped() {
     assert!(text.contains("10,000 decisions, sampled to handed: p50 "));
     assert!(text.contains("as 9,998 decisions happened"));
 }
+
+#[test]
+fn a_bound_stands_beside_the_loop_and_is_called_broken_only_if_it_is() {
+    let mut report = report(&sound());
+    let with = |report: &crate::report::Report| text(report, &suggestions());
+    assert!(!with(&report).contains("by the budgets"));
+    let measured = report.loop_latency.as_mut().unwrap();
+    let max_ns = measured.hop.uncorrected.max_ns.unwrap();
+    for (bound_ns, broken) in [(max_ns, false), (max_ns - 1, true)] {
+        report.loop_latency.as_mut().unwrap().hop.bound_ns = Some(bound_ns);
+        let text = with(&report);
+        assert!(
+            text.contains("by the budgets of the graph at most"),
+            "{text}"
+        );
+        assert_eq!(text.contains("broken: a stage took"), broken, "{text}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::histogram::bars;
 use super::{Lines, clipped};
+use crate::report::bounds;
 use crate::report::contract::{Figures, HopReport, LoopReport, Report};
 use crate::report::units::{duration, microseconds_cell, thousands};
 use crate::report::why::{all_hops, hop_words};
@@ -58,6 +59,9 @@ fn the_loop(out: &mut Lines, measured: &LoopReport) {
                 in_words(&hop.uncorrected)
             ),
         );
+    }
+    if let Some(words) = bounds::words(hop) {
+        out.wrapped("  ", &words);
     }
     caveats(out, hop);
     out.line("");
