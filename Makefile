@@ -66,6 +66,7 @@ accept: setup
 	EPHAPSE_KILLS=2000 $(CARGO) test --locked --workspace --test kills -- --nocapture
 	EPHAPSE_REPLAYS=100 $(CARGO) test --locked --workspace --test replays every_mishap
 	EPHAPSE_REPLAYS=100 $(CARGO) test --locked --workspace --test executables replays
+	EPHAPSE_SCHEDULES=10000 $(CARGO) test --locked --workspace --test schedule
 	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked --workspace --test damaged_segments --test damaged_graphs
 	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
 	EPHAPSE_KILLS=200 $(CARGO) test --locked --workspace --test executables restarts
