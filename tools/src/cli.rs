@@ -3,11 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 use ephapse_bench::ends::Class;
 use ephapse_bench::watch::Action;
-<<<<<<< HEAD
-use std::ffi::OsString;
-=======
 use ephapse_rtconfig::schedule::{IRQ_PRIORITY, IrqThread};
->>>>>>> plan
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 

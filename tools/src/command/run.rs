@@ -2,11 +2,8 @@
 
 use super::certify;
 use super::graph::{load, plan};
-<<<<<<< HEAD
-use crate::applied;
-=======
 use super::plan::refuse_unfit;
->>>>>>> plan
+use crate::applied;
 use crate::catalogue::with_modules;
 use crate::cli::{RunArgs, RunOptions};
 use crate::output::sayln;
