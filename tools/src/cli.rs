@@ -229,6 +229,9 @@ pub struct DemoArgs {
 pub struct RunArgs {
     /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     #[command(flatten)]
     pub run: RunOptions,
 }
@@ -303,6 +306,9 @@ pub struct CompareArgs {
 pub struct GraphArgs {
     /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Change a value of the graph; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -315,6 +321,9 @@ pub struct GraphArgs {
 pub struct SchemaArgs {
     /// Graph whose modules' kinds are in the schema too
     pub graph: Option<PathBuf>,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE", requires = "graph")]
+    pub with: Vec<PathBuf>,
     /// The schema of a module's `stage.toml` instead
     #[arg(long, conflicts_with = "graph")]
     pub stage: bool,
@@ -472,6 +481,9 @@ pub struct RestartArgs {
 pub struct DoctorArgs {
     /// Graph whose CPUs, ticks, memory and recording are asked for. Default: what the demo asks for
     pub graph: Option<PathBuf>,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE", requires = "graph")]
+    pub with: Vec<PathBuf>,
     /// Change a value of the graph; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "graph")]
     pub set: Vec<String>,

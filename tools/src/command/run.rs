@@ -39,7 +39,7 @@ pub struct Job {
 
 /// `ephapse run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let graph = load(&args.graph, &args.run.set)?;
+    let graph = load(&args.graph, &args.with, &args.run.set)?;
     let folder = args
         .run
         .report
