@@ -85,6 +85,7 @@ fn extended(
             let what = format!("{} cannot be read: {error}", base.display());
             match beside(&base) {
                 Some(file) => refuse(what, &format!("did you mean `{file}`?")),
+                None if base.exists() => refuse(what, "name a TOML file"),
                 None => refuse(what, "a relative name counts from the folder of this file"),
             }
         })?;
