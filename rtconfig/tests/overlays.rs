@@ -374,6 +374,25 @@ fn a_table_and_a_value_do_not_replace_each_other() {
 }
 
 #[test]
+fn a_key_that_may_be_a_word_or_a_table_is_replaced_by_either() {
+    let scale = |form: &str| format!("[stage.detect.in]\nframes = {{ scale = {form} }}\n");
+    let files = Files::of(&[
+        ("loop.toml", LOOP),
+        ("word.toml", &scale("true")),
+        ("table.toml", &scale("{ unit = \"uV\" }")),
+    ]);
+    for (with, unit) in [
+        (["word.toml", "table.toml"], Some("uV")),
+        (["table.toml", "word.toml"], None),
+    ] {
+        let graph = files.graph("loop.toml", &with);
+        let input = &graph.keys().stage["detect"].inputs["frames"].0;
+        let scale = input.scale.as_ref().unwrap();
+        assert_eq!(scale.unit.as_deref(), unit);
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named_where_it_is_asked_for_with_the_nearest_name() {
     let files = Files::of(&[
         ("base.toml", LOOP),

@@ -25,7 +25,7 @@ pub enum Command {
     Run(RunArgs),
     /// Checks a graph and says what is wrong with it, without starting anything
     Check(GraphArgs),
-    /// Draws a graph: stages, streams, types, CPUs, and where the latency goes
+    /// Draws a graph: stages, streams, types, CPUs, and where the latency goes; then the file and line of every value
     Explain(GraphArgs),
     /// Prints the JSON schema of graphs or of stage manifests, for editors
     Schema(SchemaArgs),

@@ -2,13 +2,13 @@
 
 use super::short_form;
 use super::tree::{Node, Value};
-use crate::problem::{Problem, suggest};
+use crate::problem::{Place, Problem, suggest};
 
 /// Lays `over` over `base`: a table goes into the table that is there, key by key; all else, lists too, replaces what is
 /// there and brings its place along. What `base` has stays in order, new keys follow.
 ///
 /// # Errors
-/// One of the two has a table where the other has none; the problem stands in `over`.
+/// One of the two has a table where the other has a value, and the key takes only one of them; the problem stands in `over`.
 pub fn lay(base: &mut Node, over: Node) -> Result<(), Problem> {
     lay_at(base, over, &[])
 }
@@ -33,11 +33,11 @@ fn lay_at(base: &mut Node, mut over: Node, path: &[&str]) -> Result<(), Problem>
                 base.place = over.place;
             }
         }
-        (Value::Table(_), _) => {
+        (Value::Table(_), _) if !has_either_form(path) => {
             let what = format!("a value where {} has a table", base.place);
             return Err(unlike(path, &over.place, what, "write a table, as there"));
         }
-        (_, Value::Table(_)) => {
+        (_, Value::Table(_)) if !has_either_form(path) => {
             let what = format!("a table where {} has a value", base.place);
             return Err(unlike(path, &over.place, what, "write a value, as there"));
         }
@@ -49,11 +49,19 @@ fn lay_at(base: &mut Node, mut over: Node, path: &[&str]) -> Result<(), Problem>
     Ok(())
 }
 
+/// A key whose value may be a table as well as a word; of a parameter its stage judges that.
+fn has_either_form(path: &[&str]) -> bool {
+    matches!(
+        path,
+        ["stage", _, "in", _, "scale" | "type"] | ["stage", _, "params", _, ..]
+    )
+}
+
 fn is_table(node: &Node) -> bool {
     matches!(node.value, Value::Table(_))
 }
 
-fn unlike(path: &[&str], place: &crate::problem::Place, what: String, remedy: &str) -> Problem {
+fn unlike(path: &[&str], place: &Place, what: String, remedy: &str) -> Problem {
     Problem {
         place: place.clone(),
         key: path.join("."),
