@@ -16,7 +16,8 @@ pub struct GraphKeys {
     /// Session name: `a-z`, `0-9`, `_`, `-`, at most 32 bytes. Part of the names of all shared memory of the session.
     pub name: String,
     /// Files over which this one is laid, in their order: the later wins key by key, lists are replaced. Relative names, and
-    /// relative paths in each file, count from its own folder. Taken up when the files are read: empty here.
+    /// relative paths in each file, count from its own folder.
+    // Obeyed, and taken out, when the files are read: no graph that is put together has it.
     #[serde(default)]
     pub extends: Vec<String>,
     /// Who recorded what, from whom and why. Checked, and stored with every recording.
