@@ -1,16 +1,66 @@
 //! What is wrong with a graph, in one line: where it stands, what it is, and what to do.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file of keys: a graph, an overlay, a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file as the user named it, or as a file that extends it did.
+    pub file: String,
+    /// The folder from which its relative paths count, absolute.
+    pub folder: PathBuf,
+}
+
+impl Source {
+    /// A file, and the folder in which it lies.
+    pub fn of(path: &Path) -> Self {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Source {
+            file: path.display().to_string(),
+            folder: absolute.parent().map(Path::to_owned).unwrap_or_default(),
+        }
+    }
+}
 
 /// Where a key of the graph was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Line of the graph file, from 1.
-    Line(u32),
+    /// Line of a file, from 1.
+    Line(Arc<Source>, u32),
     /// A `--set key=value` argument, as given.
     Set(String),
     /// An environment variable, by its name.
     Variable(&'static str),
+}
+
+impl Place {
+    /// Both are lines of the same file.
+    pub fn is_in_file_of(&self, other: &Place) -> bool {
+        matches!((self, other), (Place::Line(one, _), Place::Line(two, _)) if one == two)
+    }
+
+    /// A path that was written here: relative ones count from the folder of the file, and those typed on the command line
+    /// from where they were typed.
+    pub fn settle(&self, written: &str) -> PathBuf {
+        match self {
+            Place::Line(source, _) => source.folder.join(written),
+            Place::Set(_) | Place::Variable(_) => {
+                std::path::absolute(written).unwrap_or_else(|_| written.into())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(source, line) => write!(f, "{}:{line}", source.file),
+            Place::Set(argument) => write!(f, "--set {argument}"),
+            Place::Variable(name) => f.write_str(name),
+        }
+    }
 }
 
 /// One thing that keeps a graph from running (or a warning about one that may run).
@@ -18,9 +68,7 @@ pub enum Place {
 /// Displays as one line: ``FILE:LINE: what, in `key.path`; what to do``.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The graph file as the user named it.
-    pub file: String,
-    /// Line or argument.
+    /// Line of a file, or argument.
     pub place: Place,
     /// Dotted path of the key, empty for the file as a whole.
     pub key: String,
@@ -32,12 +80,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = match &self.place {
-            Place::Line(line) => format!("{}:{line}: ", self.file),
-            Place::Set(argument) => format!("--set {argument}: "),
-            Place::Variable(name) => format!("{name}: "),
-        };
-        line.push_str(&self.what);
+        let mut line = format!("{}: {}", self.place, self.what);
         if !self.key.is_empty() {
             line.push_str(&format!(", in `{}`", self.key));
         }
@@ -52,7 +95,7 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 /// Folds line breaks and other control characters, so that whatever a file holds stays on one line of the terminal.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control())
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
@@ -105,8 +148,7 @@ mod tests {
     #[test]
     fn a_problem_is_one_line_even_if_its_text_is_not() {
         let problem = Problem {
-            file: "g.toml".to_owned(),
-            place: Place::Line(7),
+            place: Place::Line(Arc::new(Source::of(Path::new("g.toml"))), 7),
             key: "stage.a.cpu".to_owned(),
             what: "no CPU\n\t9".to_owned(),
             remedy: "name another".to_owned(),

@@ -26,7 +26,7 @@ pub enum Command {
     Run(RunArgs),
     /// Checks a graph and says what is wrong with it, without starting anything
     Check(GraphArgs),
-    /// Draws a graph: stages, streams, types, CPUs, and where the latency goes
+    /// Draws a graph: stages, streams, types, CPUs, and where the latency goes; then the file and line of every value
     Explain(GraphArgs),
     /// Says before a graph runs whether it fits: who preempts whom, and the worst response of every stage and of the loop
     ///
@@ -238,6 +238,9 @@ pub struct DemoArgs {
 pub struct RunArgs {
     /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     #[command(flatten)]
     pub run: RunOptions,
 }
@@ -315,6 +318,9 @@ pub struct CompareArgs {
 pub struct GraphArgs {
     /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Change a value of the graph; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -327,6 +333,9 @@ pub struct GraphArgs {
 pub struct PlanArgs {
     /// Graph file, or the name of a graph in a module of `EPHAPSE_PATH`
     pub graph: PathBuf,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
     /// Change a value of the graph; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -360,6 +369,9 @@ pub struct PlanArgs {
 pub struct SchemaArgs {
     /// Graph whose modules' kinds are in the schema too
     pub graph: Option<PathBuf>,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE", requires = "graph")]
+    pub with: Vec<PathBuf>,
     /// The schema of a module's `stage.toml` instead
     #[arg(long, conflicts_with = "graph")]
     pub stage: bool,
@@ -517,6 +529,9 @@ pub struct RestartArgs {
 pub struct DoctorArgs {
     /// Graph whose CPUs, ticks, memory and recording are asked for. Default: what the demo asks for
     pub graph: Option<PathBuf>,
+    /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
+    #[arg(long, value_name = "FILE", requires = "graph")]
+    pub with: Vec<PathBuf>,
     /// Change a value of the graph; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "graph")]
     pub set: Vec<String>,

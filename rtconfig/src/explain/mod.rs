@@ -1,7 +1,11 @@
-//! A plan drawn for the terminal: who feeds whom, where it runs, and where the time goes.
+//! A plan drawn for the terminal: who feeds whom, where it runs, and where the time goes; and where each value of its graph
+//! was written.
 
 mod budget;
 mod flow;
+mod values;
+
+pub use values::values;
 
 use crate::plan::Plan;
 use crate::recording::{bytes_per_second, spool_bytes};

@@ -15,6 +15,11 @@ use serde::Deserialize;
 pub struct GraphKeys {
     /// Session name: `a-z`, `0-9`, `_`, `-`, at most 32 bytes. Part of the names of all shared memory of the session.
     pub name: String,
+    /// Files over which this one is laid, in their order: the later wins key by key, lists are replaced. Relative names, and
+    /// relative paths in each file, count from its own folder.
+    // Obeyed, and taken out, when the files are read: no graph that is put together has it.
+    #[serde(default)]
+    pub extends: Vec<String>,
     /// Who recorded what, from whom and why. Checked, and stored with every recording.
     #[serde(default)]
     pub experiment: Experiment,
@@ -45,7 +50,7 @@ pub struct GraphKeys {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModulesKeys {
-    /// Folders that hold `stages/NAME/stage.toml` and `graphs/*.toml`; relative ones count from the folder of the graph file.
+    /// Folders that hold `stages/NAME/stage.toml` and `graphs/*.toml`; relative ones count from the folder of the file they stand in.
     /// Those of the environment variable `EPHAPSE_PATH` come after them.
     #[serde(default)]
     pub path: Vec<String>,
@@ -131,7 +136,7 @@ with_engine_keys! {
         /// Kind of stage; `ephapse list` shows all.
         #[serde(rename = "use")]
         pub kind: String,
-        /// Parameters of the kind. A relative `path` (or `..._path`) counts from the folder of the graph file.
+        /// Parameters of the kind. A relative `path` (or `..._path`) counts from the folder of the file it stands in.
         #[serde(default)]
         pub params: serde_json::Map<String, serde_json::Value>,
         /// Input ports and the streams they read: `{ port = "stream" }` or `{ port = { from = "stream", ... } }`.

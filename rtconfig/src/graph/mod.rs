@@ -1,4 +1,4 @@
-//! A graph file: read, checked key by key, changed by `--set`.
+//! A graph: its files read and laid over each other, checked key by key, changed by `--set`.
 //!
 //! What is judged here is what one can judge without knowing the stages: that the text is TOML, that every key exists and
 //! has a value of the right form. [`crate::resolve`] does the rest.
@@ -6,10 +6,13 @@
 mod adapter_keys;
 mod edge;
 mod experiment;
+mod files;
 mod keys;
+mod overlay;
 mod reader;
 mod record_keys;
 mod set;
+mod short_form;
 mod tree;
 mod words;
 
@@ -21,40 +24,43 @@ pub use record_keys::{RecordKeys, RecordTable};
 pub use tree::{Node, Value};
 pub use words::{OverrunWord, Reserved};
 
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, Source};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A graph as written, with every key's place.
 #[derive(Clone, Debug)]
 pub struct Graph {
     keys: GraphKeys,
     tree: Node,
-    file: String,
     path: Option<PathBuf>,
     folder: PathBuf,
 }
 
 impl Graph {
-    /// Reads a graph file.
+    /// Reads a graph file, over those that it extends.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, or has a key that does not exist or does not fit.
+    /// A file cannot be read, is not TOML, or has a key that does not exist or does not fit.
     pub fn from_path(path: impl AsRef<Path>) -> Result<Self, Problem> {
+        Self::with_overlays(path, &[])
+    }
+
+    /// Reads a graph file and lays overlays over it, in their order, each over those that it extends: the later file wins,
+    /// key by key, and lists are replaced. Relative paths count from the folder of the file they are written in.
+    ///
+    /// # Errors
+    /// As [`Graph::from_path`]; a table where another file has a value is one more.
+    pub fn with_overlays(path: impl AsRef<Path>, overlays: &[PathBuf]) -> Result<Self, Problem> {
         let path = path.as_ref();
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| Problem {
-            file: file.clone(),
-            place: Place::Line(1),
-            key: String::new(),
-            what: format!("the graph cannot be read: {error}"),
-            remedy: "name a readable graph file".to_owned(),
-        })?;
-        let mut graph = Self::from_str(&text, &file)?;
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        graph.folder = absolute.parent().map(Path::to_owned).unwrap_or_default();
-        graph.path = Some(absolute);
-        Ok(graph)
+        let mut tree = files::from_path(path, "graph")?;
+        for overlay in overlays {
+            overlay::lay(&mut tree, files::from_path(overlay, "overlay")?)?;
+        }
+        let folder = Source::of(path).folder;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self::from_tree(tree, Some(path), folder)
     }
 
     /// Reads a graph from its text; messages call it `file`. Its relative paths count from the current directory.
@@ -62,13 +68,21 @@ impl Graph {
     /// # Errors
     /// As [`Graph::from_path`].
     pub fn from_str(text: &str, file: &str) -> Result<Self, Problem> {
-        let tree = parse(text, file)?;
-        Ok(Graph {
-            keys: read(&tree, file)?,
-            tree,
+        let folder = std::env::current_dir().unwrap_or_default();
+        let source = Source {
             file: file.to_owned(),
-            path: None,
-            folder: std::env::current_dir().unwrap_or_default(),
+            folder: folder.clone(),
+        };
+        Self::from_tree(files::from_text(text, source)?, None, folder)
+    }
+
+    fn from_tree(tree: Node, path: Option<PathBuf>, folder: PathBuf) -> Result<Self, Problem> {
+        overlay::check_stages(&tree)?;
+        Ok(Graph {
+            keys: read(&tree)?,
+            tree,
+            path,
+            folder,
         })
     }
 
@@ -78,8 +92,8 @@ impl Graph {
     /// No such key, or a value that does not fit; the problem names the argument. The graph is then as it was.
     pub fn apply_set(&mut self, argument: &str) -> Result<(), Problem> {
         let mut tree = self.tree.clone();
-        set::apply(&mut tree, argument, &self.file)?;
-        self.keys = read(&tree, &self.file)?;
+        set::apply(&mut tree, argument)?;
+        self.keys = read(&tree)?;
         self.tree = tree;
         Ok(())
     }
@@ -94,14 +108,30 @@ impl Graph {
         self.path.as_deref()
     }
 
-    /// The folder from which relative paths count, absolute.
+    /// The folder of that file, absolute.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// All that was written, as a table.
+    pub fn tree(&self) -> &Node {
+        &self.tree
     }
 
     /// The value at a path of keys, if it was written.
     pub fn node(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(&self.tree, |node, key| node.get(key))
+    }
+
+    /// The place of the deepest key of a path that was written.
+    pub fn place_of(&self, path: &[&str]) -> &Place {
+        self.tree.place_of(path)
+    }
+
+    /// The place of an element of the list at a path of keys.
+    pub fn place_of_element(&self, path: &[&str], at: usize) -> &Place {
+        self.node(path)
+            .map_or_else(|| self.place_of(path), |list| list.place_of_element(at))
     }
 
     /// A problem at a path of keys; it stands at the deepest key that was written.
@@ -112,8 +142,7 @@ impl Graph {
         remedy: impl Into<String>,
     ) -> Problem {
         Problem {
-            file: self.file.clone(),
-            place: self.tree.place_of(path).clone(),
+            place: self.place_of(path).clone(),
             key: path.join("."),
             what: what.into(),
             remedy: remedy.into(),
@@ -136,10 +165,9 @@ impl Graph {
     }
 }
 
-/// TOML text as a tree whose values know their lines; problems call it `file`.
-pub(crate) fn parse(text: &str, file: &str) -> Result<Node, Problem> {
-    tree::parse(text).map_err(|(place, words)| Problem {
-        file: file.to_owned(),
+/// TOML text as a tree whose values know their lines.
+pub(crate) fn parse(text: &str, source: &Arc<Source>) -> Result<Node, Problem> {
+    tree::parse(text, source).map_err(|(place, words)| Problem {
         place,
         key: String::new(),
         what: format!("this is not TOML: {words}"),
@@ -148,9 +176,8 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<Node, Problem> {
 }
 
 /// A tree as the keys it must be; a problem stands at the key that does not fit.
-pub(crate) fn read<T: DeserializeOwned>(tree: &Node, file: &str) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(tree: &Node) -> Result<T, Problem> {
     T::deserialize(tree).map_err(|error| Problem {
-        file: file.to_owned(),
         place: error.place.unwrap_or_else(|| tree.place.clone()),
         key: error.path.join("."),
         what: error.what,

@@ -56,6 +56,7 @@ fn in_plain_words(expected: &str) -> String {
         "u64" | "usize" => "a whole number, 0 or more".to_owned(),
         "f64" => "a number".to_owned(),
         "a string" => "text in quotes".to_owned(),
+        "a sequence" => "a list [ ... ]".to_owned(),
         other => other.strip_prefix("struct ").map_or_else(
             || other.to_owned(),
             |_| "a table { key = value }".to_owned(),

@@ -33,7 +33,7 @@ pub struct RecordTable {
     /// Begin a new file when this one has been written to for so many seconds, 1 or more; default never.
     #[serde(default)]
     pub roll_s: Option<f64>,
-    /// Folder of the capture; a relative one counts from the folder of the graph file. Default: where the run's report goes.
+    /// Folder of the capture; a relative one counts from the folder of the file it stands in. Default: where the run's report goes.
     #[serde(default)]
     pub path: Option<String>,
 }

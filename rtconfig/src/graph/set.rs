@@ -1,5 +1,6 @@
 //! `--set key=value`: one key of the graph, replaced from the command line.
 
+use super::short_form;
 use super::tree::{self, Node, Value};
 use crate::problem::{Place, Problem, suggest};
 use toml_edit::Key;
@@ -9,10 +10,9 @@ use toml_edit::Key;
 ///
 /// # Errors
 /// Names the argument.
-pub fn apply(root: &mut Node, argument: &str, file: &str) -> Result<(), Problem> {
+pub fn apply(root: &mut Node, argument: &str) -> Result<(), Problem> {
     let place = Place::Set(argument.to_owned());
     let refuse = |key: &str, what: String, remedy: &str| Problem {
-        file: file.to_owned(),
         place: place.clone(),
         key: key.to_owned(),
         what,
@@ -37,6 +37,10 @@ pub fn apply(root: &mut Node, argument: &str, file: &str) -> Result<(), Problem>
     let value = tree::parse_value(value, &place)
         .map_err(|words| refuse(key, words, "quote the value for the shell"))?;
 
+    if path.first() == Some(&"extends") {
+        let what = "files are put together before anything is set".to_owned();
+        return Err(refuse(key, what, "name the file with `--with FILE`"));
+    }
     if let ["stage", stage, _, ..] = path.as_slice() {
         let stages = root.get("stage").map(Node::keys).unwrap_or_default();
         if !stages.contains(stage) {
@@ -60,15 +64,7 @@ fn write(node: &mut Node, path: &[&str], value: Node) -> Result<(), String> {
     };
     for (depth, key) in above.iter().enumerate() {
         node = child(node, key, &value.place);
-        // `in = { frames = "raw" }` is short for a table with the key `from`; a further key needs the long form.
-        let is_input = matches!(&path[..=depth], ["stage", _, "in", _]);
-        if is_input && let Value::Text(stream) = &node.value {
-            let from = Node {
-                place: node.place.clone(),
-                value: Value::Text(stream.clone()),
-            };
-            node.value = Value::Table(vec![("from".to_owned(), from)]);
-        }
+        short_form::open(&path[..=depth], node);
         if !matches!(node.value, Value::Table(_)) {
             return Err(path[..=depth].join("."));
         }

@@ -1,6 +1,8 @@
 //! A graph file as a tree of values, each of which knows where it was written.
 
-use super::super::problem::Place;
+use crate::problem::{Place, Source};
+use std::fmt;
+use std::sync::Arc;
 use toml_edit::{Item, TableLike, Value as TomlValue};
 
 /// A value and where it stands.
@@ -49,6 +51,15 @@ impl Node {
         }
     }
 
+    /// Takes a key out of a table that has it.
+    pub fn take(&mut self, key: &str) -> Option<Node> {
+        let Value::Table(entries) = &mut self.value else {
+            return None;
+        };
+        let at = entries.iter().position(|(name, _)| name == key)?;
+        Some(entries.remove(at).1)
+    }
+
     /// The place of the deepest key of `path` that is written down.
     pub fn place_of(&self, path: &[&str]) -> &Place {
         let mut node = self;
@@ -59,6 +70,14 @@ impl Node {
             }
         }
         &node.place
+    }
+
+    /// The place of an element of an array; of the whole if there is no such element.
+    pub fn place_of_element(&self, at: usize) -> &Place {
+        match &self.value {
+            Value::Array(items) => items.get(at).map_or(&self.place, |item| &item.place),
+            _ => &self.place,
+        }
     }
 
     /// The value as JSON, as stages get their parameters. Dates become text, numbers JSON cannot hold become null.
@@ -80,23 +99,57 @@ impl Node {
     }
 }
 
-/// Line numbers of a text, from byte offsets.
-struct Lines(Vec<usize>);
+/// As TOML, on one line.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => TomlValue::from(text.as_str()).fmt(f),
+            Value::Integer(number) => number.fmt(f),
+            Value::Float(number) => TomlValue::from(*number).fmt(f),
+            Value::Boolean(truth) => truth.fmt(f),
+            Value::Array(items) => {
+                f.write_str("[")?;
+                for (at, item) in items.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}", item.value)?;
+                }
+                f.write_str("]")
+            }
+            Value::Table(entries) if entries.is_empty() => f.write_str("{}"),
+            Value::Table(entries) => {
+                f.write_str("{")?;
+                for (at, (key, item)) in entries.iter().enumerate() {
+                    let comma = if at == 0 { "" } else { "," };
+                    write!(f, "{comma} {key} = {}", item.value)?;
+                }
+                f.write_str(" }")
+            }
+        }
+    }
+}
 
-impl Lines {
-    fn of(text: &str) -> Self {
-        Lines(
-            text.bytes()
-                .enumerate()
+/// Line numbers of a text, from byte offsets.
+struct Lines<'a> {
+    source: &'a Arc<Source>,
+    newlines: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &str, source: &'a Arc<Source>) -> Self {
+        let bytes = text.bytes().enumerate();
+        Lines {
+            source,
+            newlines: bytes
                 .filter(|(_, byte)| *byte == b'\n')
                 .map(|(at, _)| at)
                 .collect(),
-        )
+        }
     }
 
     fn at(&self, offset: usize) -> Place {
-        let before = self.0.partition_point(|newline| *newline < offset);
-        Place::Line(u32::try_from(before + 1).unwrap_or(u32::MAX))
+        let before = self.newlines.partition_point(|newline| *newline < offset);
+        let line = u32::try_from(before + 1).unwrap_or(u32::MAX);
+        Place::Line(Arc::clone(self.source), line)
     }
 }
 
@@ -104,8 +157,8 @@ impl Lines {
 ///
 /// # Errors
 /// Where the text stops being TOML, and the parser's own words about it.
-pub fn parse(text: &str) -> Result<Node, (Place, String)> {
-    let lines = Lines::of(text);
+pub fn parse(text: &str, source: &Arc<Source>) -> Result<Node, (Place, String)> {
+    let lines = Lines::of(text, source);
     let document = toml_edit::Document::parse(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
         let words = error.message().replace('\n', ", ");
@@ -116,9 +169,10 @@ pub fn parse(text: &str) -> Result<Node, (Place, String)> {
         };
         (lines.at(span.start), words)
     })?;
+    let place = lines.at(0);
     Ok(Node {
-        place: Place::Line(1),
-        value: table(document.as_table(), &lines, &Place::Line(1)),
+        value: table(document.as_table(), &lines, &place),
+        place,
     })
 }
 
@@ -141,7 +195,7 @@ pub fn parse_value(text: &str, place: &Place) -> Result<Node, String> {
     })
 }
 
-fn table(table: &dyn TableLike, lines: &Lines, outer: &Place) -> Value {
+fn table(table: &dyn TableLike, lines: &Lines<'_>, outer: &Place) -> Value {
     let entries = table.iter().filter_map(|(name, item)| {
         let place = table
             .key(name)

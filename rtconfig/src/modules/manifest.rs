@@ -4,11 +4,12 @@ use super::external;
 use super::keys::ManifestKeys;
 use crate::describe::{DescribeError, Described, KindInfo, Program, Role};
 use crate::graph::{Node, parse, read};
-use crate::problem::{Place, Problem, suggest};
+use crate::problem::{Place, Problem, Source, suggest};
 use crate::resolve::type_rules;
 use crate::stream_type::{Kind, Rate, StreamType};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest name of a kind, in bytes.
@@ -36,18 +37,17 @@ impl Manifest {
     /// # Errors
     /// All problems found, each with its line. Never empty.
     pub fn from_path(file: &Path) -> Result<Self, Vec<Problem>> {
-        let shown = file.display().to_string();
+        let source = Arc::new(Source::of(file));
         let text = std::fs::read_to_string(file).map_err(|error| {
             vec![Problem {
-                file: shown.clone(),
-                place: Place::Line(1),
+                place: Place::Line(Arc::clone(&source), 1),
                 key: String::new(),
                 what: format!("the manifest cannot be read: {error}"),
                 remedy: "make it a readable file".to_owned(),
             }]
         })?;
-        let tree = parse(&text, &shown).map_err(|problem| vec![problem])?;
-        let keys: ManifestKeys = read(&tree, &shown).map_err(|problem| vec![problem])?;
+        let tree = parse(&text, &source).map_err(|problem| vec![problem])?;
+        let keys: ManifestKeys = read(&tree).map_err(|problem| vec![problem])?;
         let absolute = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let folder = absolute.parent().map(Path::to_owned).unwrap_or_default();
         let mut command = keys.command.clone();
@@ -99,7 +99,6 @@ impl Manifest {
         remedy: impl Into<String>,
     ) -> Problem {
         Problem {
-            file: self.file.display().to_string(),
             place: self.tree.place_of(path).clone(),
             key: path.join("."),
             what: what.into(),

@@ -29,15 +29,11 @@ pub fn files(graph: Option<&Graph>, variable: Option<&OsStr>) -> Result<Files, V
         .flat_map(|graph| graph.keys().modules.path.iter().enumerate())
     {
         let Some(graph) = graph else { continue };
-        let place = place_of(graph, at);
-        // As every path of a graph: what is typed on the command line counts from where it is typed.
-        let folder = match place {
-            Some(Place::Set(_)) => std::path::absolute(written).unwrap_or_else(|_| written.into()),
-            _ => graph.folder().join(written),
-        };
+        let place = graph.place_of_element(&["modules", "path"], at);
+        let folder = place.settle(written);
         if let Err(what) = look(&folder, &mut found) {
             let mut problem = graph.problem(&["modules", "path"], what, REMEDY);
-            problem.place = place.unwrap_or(problem.place);
+            problem.place = place.clone();
             problems.push(problem);
         }
     }
@@ -45,7 +41,6 @@ pub fn files(graph: Option<&Graph>, variable: Option<&OsStr>) -> Result<Files, V
     for folder in named.filter(|folder| !folder.as_os_str().is_empty()) {
         if let Err(what) = look(&folder, &mut found) {
             problems.push(Problem {
-                file: String::new(),
                 place: Place::Variable(PATH_VARIABLE),
                 key: String::new(),
                 what,
@@ -61,14 +56,6 @@ pub fn files(graph: Option<&Graph>, variable: Option<&OsStr>) -> Result<Files, V
 }
 
 const REMEDY: &str = "name a folder that holds `stages/` or `graphs/`";
-
-/// Where an element of `[modules] path` was written.
-fn place_of(graph: &Graph, at: usize) -> Option<Place> {
-    match &graph.node(&["modules", "path"])?.value {
-        crate::graph::Value::Array(items) => items.get(at).map(|item| item.place.clone()),
-        _ => None,
-    }
-}
 
 fn look(folder: &Path, found: &mut Files) -> Result<(), String> {
     if !folder.is_dir() {

@@ -61,17 +61,16 @@ fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// A relative path counts from the folder of the graph file; one typed on the command line, from where it was typed.
-/// Where only the other of the two holds the file, that one is meant.
+/// A relative path counts from the folder of the file it is written in; one typed on the command line, from where it was
+/// typed. Where only the other of the two holds the file, that one is meant.
 fn settle_path(text: &str, folder: &Path, place: &Place) -> String {
     if text.is_empty() || Path::new(text).is_absolute() {
         return text.to_owned();
     }
-    let beside_graph = folder.join(text);
-    let here = std::path::absolute(text).unwrap_or_else(|_| Path::new(text).to_owned());
-    let (first, second) = match place {
-        Place::Line(_) => (beside_graph, here),
-        Place::Set(_) | Place::Variable(_) => (here, beside_graph),
+    let first = place.settle(text);
+    let second = match place {
+        Place::Line(..) => std::path::absolute(text).unwrap_or_else(|_| Path::new(text).to_owned()),
+        Place::Set(_) | Place::Variable(_) => folder.join(text),
     };
     let chosen = if !first.exists() && second.exists() {
         second

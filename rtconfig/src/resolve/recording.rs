@@ -33,7 +33,10 @@ pub fn decide(
         sync_s: keys.sync_s.unwrap_or(SYNC_S),
         roll_bytes: keys.roll_bytes,
         roll_s: keys.roll_s,
-        path: keys.path.as_ref().map(|path| graph.folder().join(path)),
+        path: keys.path.as_ref().map(|path| {
+            let place = graph.place_of(&["record", "path"]);
+            place.settle(path)
+        }),
     })
 }
 

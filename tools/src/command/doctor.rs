@@ -89,7 +89,7 @@ fn asked(args: &DoctorArgs, root: &Path) -> anyhow::Result<Asked> {
     let Some(path) = &args.graph else {
         return usual(root);
     };
-    let graph = load(path, &args.set)?;
+    let graph = load(path, &args.with, &args.set)?;
     // Whether its CPUs and its memory are there is what is to be found out: nothing is refused for them.
     let plan = plan(&graph, &with_modules(Some(&graph))?, true)?;
     let asked = Asked::by(&plan);

@@ -10,12 +10,12 @@ use ephapse_rtconfig::modules::manifest_schema;
 use ephapse_rtconfig::plan::Plan;
 use ephapse_rtconfig::resolve::{ResolveOptions, resolve, warnings};
 use ephapse_rtconfig::{explain, schema};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Reads a graph, named by its file or by its name in a module, and applies `--set` arguments.
-pub fn load(path: &Path, set: &[String]) -> anyhow::Result<Graph> {
-    let mut graph = Graph::from_path(graph_file(path)?)?;
+/// Reads a graph, named by its file or by its name in a module, lays `--with` files over it and applies `--set` arguments.
+pub fn load(path: &Path, with: &[PathBuf], set: &[String]) -> anyhow::Result<Graph> {
+    let mut graph = Graph::with_overlays(graph_file(path)?, with)?;
     for argument in set {
         graph.apply_set(argument)?;
     }
@@ -39,7 +39,7 @@ pub fn plan(graph: &Graph, catalogue: &dyn Catalogue, offline: bool) -> anyhow::
 
 /// `ephapse check`.
 pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
-    let graph = load(&args.graph, &args.set)?;
+    let graph = load(&args.graph, &args.with, &args.set)?;
     let plan = plan(&graph, &with_modules(Some(&graph))?, args.offline)?;
     sayln!(
         "{}: sound: {} stages, {} streams",
@@ -51,9 +51,10 @@ pub fn check(args: &GraphArgs) -> anyhow::Result<ExitCode> {
 }
 /// `ephapse explain`.
 pub fn explain(args: &GraphArgs) -> anyhow::Result<ExitCode> {
-    let graph = load(&args.graph, &args.set)?;
+    let graph = load(&args.graph, &args.with, &args.set)?;
     let plan = plan(&graph, &with_modules(Some(&graph))?, args.offline)?;
-    sayln!("{}", explain::draw(&plan).trim_end());
+    sayln!("{}", explain::draw(&plan));
+    sayln!("{}", explain::values(&graph).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -65,7 +66,7 @@ pub fn schema(args: &SchemaArgs) -> anyhow::Result<ExitCode> {
         let graph = args
             .graph
             .as_ref()
-            .map(|graph| load(graph, &[]))
+            .map(|graph| load(graph, &args.with, &[]))
             .transpose()?;
         schema::graph_schema(&with_modules(graph.as_ref())?)
     };

@@ -16,7 +16,7 @@ pub fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let graph = args
         .graph
         .as_ref()
-        .map(|graph| load(graph, &[]))
+        .map(|graph| load(graph, &[], &[]))
         .transpose()?;
     let catalogue = with_modules(graph.as_ref())?;
     let kinds = catalogue.kinds().iter().filter(|k| !k.helper);

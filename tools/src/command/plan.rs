@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// `ephapse plan`.
 pub fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let mut graph = load(&args.graph, &args.set)?;
+    let mut graph = load(&args.graph, &args.with, &args.set)?;
     let measured = match &args.report {
         None => None,
         Some(path) => {

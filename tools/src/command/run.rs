@@ -40,7 +40,7 @@ pub struct Job {
 
 /// `ephapse run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let graph = load(&args.graph, &args.run.set)?;
+    let graph = load(&args.graph, &args.with, &args.run.set)?;
     let folder = args
         .run
         .report
@@ -195,7 +195,8 @@ fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> any
         Some(word) if word == Path::new("off") => job.graph.apply_set("record=[]")?,
         Some(folder) => {
             let folder = std::path::absolute(folder)?;
-            record_to(&mut job.graph, &folder)?;
+            job.graph
+                .apply_set(&format!("record.path={:?}", folder.display().to_string()))?;
         }
     }
     let stages: Vec<(String, String, bool)> = job
@@ -227,17 +228,6 @@ fn adjust(job: &mut Job, options: &RunOptions, catalogue: &dyn Catalogue) -> any
                 .apply_set(&format!("stage.{name}.pace=\"none\""))?;
         }
     }
-    Ok(())
-}
-
-/// The graph's recording, in another folder.
-fn record_to(graph: &mut Graph, folder: &Path) -> anyhow::Result<()> {
-    // A list of streams becomes a table, which has room for a folder.
-    let streams = graph.keys().record.0.streams.clone();
-    if let (Some(streams), None) = (streams, graph.node(&["record", "streams"])) {
-        graph.apply_set(&format!("record={{ streams = {streams:?} }}"))?;
-    }
-    graph.apply_set(&format!("record.path={:?}", folder.display().to_string()))?;
     Ok(())
 }
 

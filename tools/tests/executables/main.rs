@@ -17,6 +17,7 @@ mod made_capture;
 mod modules;
 mod newcomer;
 mod observers;
+mod overlays;
 mod place;
 mod plan;
 mod prove;
