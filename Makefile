@@ -73,7 +73,7 @@ accept: setup
 	EPHAPSE_KILLS=200 EPHAPSE_KILLS_OF_ALL=200 $(CARGO) test --locked --workspace --test recorder -- killed
 	EPHAPSE_KILLS=20 $(CARGO) test --locked --workspace --test executables launcher_kills -- --show-output
 	$(CARGO) test --locked --workspace --test executables newcomer -- --ignored
-	EPHAPSE_PYTHON_S=60 $(CARGO) test --locked --workspace --test executables python_stage -- --show-output
+	EPHAPSE_PYTHON=$(VENV)/bin/python EPHAPSE_PYTHON_S=60 $(CARGO) test --locked --workspace --test executables python_stage -- --show-output
 	for round in 1 2 3; do \
 	    echo "round $$round of 3"; $(CARGO) test --quiet --locked --workspace --test executables --test conformance --test accounts || exit 1; \
 	done

@@ -1,12 +1,15 @@
-//! A Python that can import the package: the one named by `EPHAPSE_PYTHON`, where it is installed, or `python3` with the
-//! package laid out of this build, for which the test must depend on `ephapse-python`. Without a Python of 3.11 or newer
-//! that has numpy the tests say so and pass.
+//! A Python that can import the package: the one named by `EPHAPSE_PYTHON`, where it is installed, or `python3` (the system's
+//! if the first in `PATH` has no numpy) with the package laid out of this build, for which the test must depend on
+//! `ephapse-python`. Without a Python of 3.11 or newer that has numpy the tests say so and pass.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use tempfile::TempDir;
+
+/// The first that has numpy: the system's own may have it where another one comes first in `PATH`.
+const PROGRAMS: [&str; 2] = ["python3", "/usr/bin/python3"];
 
 /// The package's folder in the tree.
 pub const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../python");
@@ -33,17 +36,18 @@ fn python() -> Option<&'static Python> {
                     path: None,
                 });
             }
-            let asked = Command::new("python3")
-                .args([
-                    "-c",
-                    "import sys, numpy; sys.exit(sys.version_info < (3, 11))",
-                ])
-                .output();
-            if !asked.is_ok_and(|asked| asked.status.success()) {
-                return None;
-            }
+            let fits = |program: &&&str| {
+                let asked = Command::new(**program)
+                    .args([
+                        "-c",
+                        "import sys, numpy; sys.exit(sys.version_info < (3, 11))",
+                    ])
+                    .output();
+                asked.is_ok_and(|asked| asked.status.success())
+            };
+            let program = PROGRAMS.iter().find(fits)?;
             Some(Python {
-                program: "python3".into(),
+                program: (*program).to_owned(),
                 path: Some(lay_out()),
             })
         })
