@@ -1,6 +1,5 @@
-//! Appending to a capture: preallocated ahead, memory-mapped, and whole after a SIGKILL at any instruction but for the record
-//! that was being appended.
-#![allow(unsafe_code, reason = "writes through a mapping of its own file")]
+//! Appending to a capture: preallocated ahead, and whole after a SIGKILL at any instruction but for the record that was being
+//! appended. Written with `pwrite` and not through a mapping: dirty mapped pages stall whole CPUs (ADR 0008).
 
 use super::file_set::{first_of, path_of};
 use super::layout::{
@@ -10,8 +9,6 @@ use super::layout::{
 use super::meta::{Meta, SealNote, seal_why};
 use super::scan::{Scan, Step, read_file_header};
 use crate::os;
-use crate::sync::{Ordering, fence};
-use memmap2::{MmapOptions, MmapRaw};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -137,8 +134,6 @@ struct OpenFile {
     end: u64,
     /// Bytes allocated on the disk.
     allocated: u64,
-    /// What is mapped, and from which byte on.
-    window: Option<(MmapRaw, u64)>,
     records: u64,
     opened_ns: u64,
 }
@@ -160,7 +155,6 @@ impl OpenFile {
             header,
             end: RECORDS_AT,
             allocated: 0,
-            window: None,
             records: 0,
             opened_ns: os::monotonic_ns(),
         };
@@ -190,30 +184,6 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Maps what `end..end + bytes` lies in, and as much of what is allocated behind it as makes the next calls free.
-    fn window(&mut self, bytes: u64, ahead_bytes: u64) -> io::Result<*mut u8> {
-        let wanted = self.end..self.end + bytes;
-        let fits = |(map, from): &(MmapRaw, u64)| {
-            *from <= wanted.start && wanted.end <= from + map.len() as u64
-        };
-        if !self.window.as_ref().is_some_and(fits) {
-            let from = wanted.start / PAGE * PAGE;
-            let to = (wanted.end + ahead_bytes)
-                .min(self.allocated)
-                .max(wanted.end);
-            let length = usize::try_from(to - from).map_err(io::Error::other)?;
-            let map = MmapOptions::new()
-                .offset(from)
-                .len(length)
-                .map_raw(&self.file)?;
-            self.window = Some((map, from));
-        }
-        let (map, from) = self.window.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let offset = usize::try_from(wanted.start - from).map_err(io::Error::other)?;
-        // In bounds: `fits` holds of the window that is there now.
-        Ok(map.as_mut_ptr().wrapping_add(offset))
-    }
-
     fn append(
         &mut self,
         entry: &Entry,
@@ -238,19 +208,14 @@ impl OpenFile {
         }
         .sealed();
         self.reach(self.end + header.stride(), ahead_bytes)?;
-        let at = self.window(header.stride(), ahead_bytes)?;
-        let head = size_of::<RecordHeader>();
-        let mut to = head;
+        let mut at = self.end + size_of::<RecordHeader>() as u64;
         for part in parts {
-            // SAFETY: `at` begins `stride` mapped bytes of this process's own file, of which header and parts are the first.
-            unsafe { core::ptr::copy_nonoverlapping(part.as_ptr(), at.add(to), part.len()) };
-            to += part.len();
+            self.file.write_all_at(part, at)?;
+            at += part.len() as u64;
         }
         // What a killed predecessor began here was cleared when the file was opened again: padding is zero already. The
         // header comes last, for whoever reads the file while it grows: a record without its body has none.
-        fence(Ordering::Release);
-        // SAFETY: as above.
-        unsafe { core::ptr::copy_nonoverlapping(header.as_bytes().as_ptr(), at, head) };
+        self.file.write_all_at(header.as_bytes(), self.end)?;
         self.end += header.stride();
         self.records += 1;
         Ok(())
@@ -262,7 +227,6 @@ impl OpenFile {
 
     /// Cuts off what was allocated and not written.
     fn close(&mut self) -> io::Result<()> {
-        self.window = None;
         self.file.set_len(self.end)?;
         self.allocated = self.end;
         self.file.sync_all()
@@ -392,7 +356,6 @@ impl Appender {
                 header,
                 end,
                 allocated: end,
-                window: None,
                 records,
                 opened_ns: os::monotonic_ns(),
             },
