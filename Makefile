@@ -53,7 +53,6 @@ accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
 	tools/accept/wide.sh $(DEMO)
-	tools/accept/recorder_away.py $(DEMO)
 	$(DEMO) bench prove
 	$(MAKE) test-peers
 	$(MAKE) python-package
@@ -77,6 +76,7 @@ accept: setup
 	for round in 1 2 3; do \
 	    echo "round $$round of 3"; $(CARGO) test --quiet --locked --workspace --test executables --test conformance --test accounts || exit 1; \
 	done
+	tools/accept/recorder_away.py $(DEMO)
 
 ## bench: every latency and rate that the README promises, with the rivals in the same run [ROUNDS=15] [BENCH=ring|wake|tick|dsp|prove]
 bench: setup bench-peers
