@@ -9,7 +9,7 @@ must contain 1.
 usage: tools/accept/recorder_away.py PATH-OF-EPHAPSE [ROUNDS]
 """
 
-import json, os, pathlib, resource, signal, subprocess, sys, tempfile, time
+import json, math, os, pathlib, resource, signal, subprocess, sys, tempfile, time
 
 SECONDS = 9
 AWAY = 5
@@ -56,7 +56,10 @@ def run(ephapse, disturb):
 def interval(ratios):
     """Median, and the order statistics around it that hold it with 95 % or more."""
     ratios = sorted(ratios)
-    rank = {15: 4}.get(len(ratios), max(1, int(len(ratios) / 2 - 0.98 * len(ratios) ** 0.5)))
+    number, rank = len(ratios), 1
+    # As far in as 2.5 % on either side allow: of so many fair coins fewer than `rank` show heads.
+    while sum(math.comb(number, heads) for heads in range(rank + 1)) <= 0.025 * 2**number:
+        rank += 1
     return ratios[len(ratios) // 2], ratios[rank - 1], ratios[-rank]
 
 

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
+    ephapse_engine::os::expect_file_limits();
     // 2 means "threshold hit" here; clap's own exit code for a usage error would be taken for it.
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

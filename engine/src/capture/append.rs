@@ -208,17 +208,26 @@ impl OpenFile {
         }
         .sealed();
         self.reach(self.end + header.stride(), ahead_bytes)?;
+        if let Err(error) = self.write(&header, parts) {
+            // Nothing of it may be left where the next record is written: padding is not written, it is zero already.
+            self.file.set_len(self.end)?;
+            self.allocated = self.end;
+            return Err(error);
+        }
+        self.end += header.stride();
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Writes a record at the end. Its header comes last, for whoever reads the file while it grows: a record without its body
+    /// has none.
+    fn write(&self, header: &RecordHeader, parts: &[&[u8]]) -> io::Result<()> {
         let mut at = self.end + size_of::<RecordHeader>() as u64;
         for part in parts {
             self.file.write_all_at(part, at)?;
             at += part.len() as u64;
         }
-        // What a killed predecessor began here was cleared when the file was opened again: padding is zero already. The
-        // header comes last, for whoever reads the file while it grows: a record without its body has none.
-        self.file.write_all_at(header.as_bytes(), self.end)?;
-        self.end += header.stride();
-        self.records += 1;
-        Ok(())
+        self.file.write_all_at(header.as_bytes(), self.end)
     }
 
     fn sync(&self) -> io::Result<()> {

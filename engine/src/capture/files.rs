@@ -31,6 +31,8 @@ pub struct NamedFile {
 pub struct FileReader {
     asked: mpsc::Sender<NamedFile>,
     found: mpsc::Receiver<FileNote>,
+    /// Found, and not yet taken.
+    ready: Vec<FileNote>,
     open: usize,
     hurry: Arc<AtomicBool>,
 }
@@ -58,6 +60,7 @@ impl FileReader {
         Ok(FileReader {
             asked,
             found,
+            ready: Vec::new(),
             open: 0,
             hurry,
         })
@@ -72,17 +75,22 @@ impl FileReader {
         }
     }
 
-    /// What has been found since the last call.
-    pub fn found(&mut self) -> Vec<FileNote> {
-        let notes: Vec<FileNote> = self.found.try_iter().collect();
-        self.open -= notes.len();
-        notes
+    /// What has been found and not yet taken.
+    pub fn found(&mut self) -> &[FileNote] {
+        let before = self.ready.len();
+        self.ready.extend(self.found.try_iter());
+        self.open -= self.ready.len() - before;
+        &self.ready
     }
 
-    /// All that was asked for and not yet taken: what is not read `within` that time goes without its digest.
-    pub fn rest(mut self, within: Duration) -> Vec<FileNote> {
+    /// What was found is in the capture.
+    pub fn taken(&mut self) {
+        self.ready.clear();
+    }
+
+    /// Waits for all that was asked for: what is not read `within` that time goes without its digest.
+    pub fn wait(&mut self, within: Duration) {
         let until = Instant::now() + within;
-        let mut notes = Vec::new();
         while self.open > 0 {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -90,15 +98,15 @@ impl FileReader {
             }
             match self.found.recv_timeout(left.max(Duration::from_secs(1))) {
                 Ok(note) => {
-                    notes.push(note);
+                    self.ready.push(note);
                     self.open -= 1;
                 }
-                // A disk that does not answer, or no thread any more.
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                // A disk that does not answer.
                 Err(_) if self.hurry.load(Ordering::Relaxed) => break,
                 Err(_) => {}
             }
         }
-        notes
     }
 }
 
@@ -141,8 +149,11 @@ mod tests {
         std::fs::write(&path, b"abc").unwrap();
         let mut reader = FileReader::start().unwrap();
         reader.ask(&[named(path), named(folder.path().join("gone"))]);
-        let mut notes = reader.found();
-        notes.extend(reader.rest(Duration::from_secs(10)));
+        reader.wait(Duration::from_secs(10));
+        let notes = reader.found().to_vec();
+        assert_eq!(reader.found(), notes, "what was not taken is still there");
+        reader.taken();
+        assert!(reader.found().is_empty());
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let digests: Vec<_> = notes.iter().map(|n| (n.bytes, n.sha256.as_str())).collect();
         assert_eq!(digests, [(3, abc), (0, "")]);
@@ -157,7 +168,8 @@ mod tests {
         sparse.set_len(LONGEST + 1).unwrap();
         let mut reader = FileReader::start().unwrap();
         reader.ask(&[named(path)]);
-        let notes = reader.rest(Duration::from_secs(10));
+        reader.wait(Duration::from_secs(10));
+        let notes = reader.found();
         assert_eq!(
             (notes[0].bytes, notes[0].sha256.as_str()),
             (LONGEST + 1, "")

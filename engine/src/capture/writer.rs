@@ -4,7 +4,7 @@
 use super::append::{AppendError, AppendOptions, Appender, Entry};
 use super::files::{FileReader, NamedFile};
 use super::layout::kind;
-use super::meta::{EndNote, EndOf, FileNote, GapNote, GapOf, ParamsNote};
+use super::meta::{EndNote, EndOf, GapNote, GapOf, ParamsNote};
 use super::resume::{Tail, tail_of};
 use super::spool::{Emptying, Kind, Place, SpoolView};
 use crate::abi::{end_reason, segment};
@@ -388,13 +388,11 @@ impl Writer {
             }
         }
         let found = reader.found();
-        self.append_file_notes(&found)
-    }
-
-    fn append_file_notes(&mut self, found: &[FileNote]) -> Result<(), AppendError> {
         if !found.is_empty() {
+            // Not taken before they are there: a full disk must not cost them.
             self.appender
                 .append_note(Entry::note(kind::FILES), &found)?;
+            reader.taken();
             self.note(self.spool.place().event);
         }
         Ok(())
@@ -458,10 +456,10 @@ impl Writer {
         self.append_events()?;
         self.append_params()?;
         self.append_files()?;
-        if let Some(reader) = self.files.take() {
-            let rest = reader.rest(FILES_WITHIN);
-            self.append_file_notes(&rest)?;
+        if let Some(reader) = &mut self.files {
+            reader.wait(FILES_WITHIN);
         }
+        self.append_files()?;
         self.append_tie()?;
         let ends =
             self.rings
