@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// `ephapse plan`.
 pub fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    let mut graph = load(&args.graph, &args.with, &args.set)?;
+    let mut graph = load(&args.graph.graph, &args.graph.with, &args.graph.set)?;
     let measured = match &args.report {
         None => None,
         Some(path) => {
@@ -54,8 +54,8 @@ pub fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 fn view(args: &PlanArgs, graph: &Graph, measured: Option<&Measured>) -> anyhow::Result<PlanView> {
     // A plan may be for another host: CPUs that are not here are named, not refused.
     let options = ResolveOptions {
-        shm_free_bytes: os::shm_free_bytes().filter(|_| !args.offline),
-        offline: args.offline,
+        shm_free_bytes: os::shm_free_bytes().filter(|_| !args.graph.offline),
+        offline: args.graph.offline,
         ..ResolveOptions::default()
     };
     let plan = resolve(graph, &with_modules(Some(graph))?, &options).map_err(all_of)?;
@@ -66,7 +66,7 @@ fn view(args: &PlanArgs, graph: &Graph, measured: Option<&Measured>) -> anyhow::
     let schedule = schedule(&plan, &sources).ok_or_else(|| {
         anyhow!(
             "{}: runs unpaced, in logical time: there is no schedule to keep; give its sources pace = \"clock\" or \"device\"",
-            args.graph.display()
+            args.graph.graph.display()
         )
     })?;
     let analysis = analyse(&schedule.set);
