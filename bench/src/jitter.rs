@@ -8,6 +8,7 @@
 //! that the kernel's throttling of real-time tasks would be measured instead.
 
 use crate::ends::{Class, place, without_fifo};
+use ephapse_engine::launch::WITNESS_PRIORITY;
 use ephapse_engine::os;
 use ephapse_rtconfig::doctor::MeasuredCpu;
 use hdrhistogram::Histogram;
@@ -18,8 +19,6 @@ use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
 };
 
-/// The witness's: above every stage, below timer and supervisor.
-const PRIORITY: u8 = 92;
 const WAKES_PER_TURN: u32 = 50;
 const SLEEP_NS: u64 = 1_000_000;
 const SPIN_NS: u64 = 40_000_000;
@@ -76,7 +75,7 @@ pub fn measure(
 }
 
 fn measure_one(cpu: u32, length: Duration, interrupts: &AtomicU32) -> Result<MeasuredCpu, String> {
-    let fifo = place(cpu, Class::Fifo(PRIORITY))?;
+    let fifo = place(cpu, Class::Fifo(WITNESS_PRIORITY))?;
     if !fifo {
         eprintln!(
             "ephapse: {}",

@@ -32,6 +32,7 @@ pub use session_file::{
     Collected, Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, collect_session,
     session_of_capture, sessions,
 };
+pub use witness::PRIORITY as WITNESS_PRIORITY;
 
 use crate::capture::AppendError;
 use crate::shm::ShmError;

@@ -11,7 +11,7 @@ use thread_priority::{
 };
 
 /// FIFO priority: above every stage, below timer and supervisor.
-const PRIORITY: u8 = 92;
+pub const PRIORITY: u8 = 92;
 const SLEEP_NS: u64 = 1_000_000;
 /// Lateness from which on it is called a stall.
 const STALL_NS: u64 = 2_000_000;
