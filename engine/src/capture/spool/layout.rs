@@ -66,7 +66,7 @@ pub struct EmptyWords {
     /// Bytes of entries that were damaged and given up.
     pub damaged: AtomicU64,
     pad0: [u64; 11],
-    /// Where the emptying end stands, twice, in the order of [`Place`].
+    /// Where the emptying end stands, twice, in the order of [`Place`](super::Place).
     pub places: [[AtomicU64; PLACE_WORDS]; 2],
     /// One line, zero-padded UTF-8: why nothing can be appended now; empty if it can.
     pub why: [AtomicU64; 64],
@@ -85,7 +85,7 @@ pub struct OrderWords {
 /// Account of one source, 128 bytes: published = consumed + lapped + jumped + left.
 #[repr(C, align(128))]
 pub struct SourceAccount {
-    /// In the order of [`Account`].
+    /// In the order of [`Account`](super::Account).
     pub words: [AtomicU64; ACCOUNT_WORDS],
     pad0: [u64; 7],
 }
