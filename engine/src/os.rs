@@ -311,6 +311,35 @@ pub fn limit_runaway(limit: Duration) {
     unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &limit) };
 }
 
+/// Ends this process at once, as `kill -9` does.
+pub fn kill_self() {
+    // SAFETY: plain numbers.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+/// Limits how long a process may make its files, or lifts that limit as far as it may be lifted.
+///
+/// # Errors
+/// There is no such process, or it is somebody else's.
+pub fn limit_file_size(pid: u32, bytes: Option<u64>) -> io::Result<()> {
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: live rlimits, of which the call reads one and writes the other.
+    unsafe {
+        if libc::prlimit(pid, libc::RLIMIT_FSIZE, core::ptr::null(), &mut limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        limit.rlim_cur = bytes.map_or(limit.rlim_max, |bytes| bytes.min(limit.rlim_max));
+        match libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, core::ptr::null_mut()) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
 /// Asks the kernel for the shallowest idle state as long as the file is open: idle CPUs poll, and wake in microseconds.
 ///
 /// # Errors

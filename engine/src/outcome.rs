@@ -43,10 +43,42 @@ pub struct Outcome {
     pub broken_budgets: Vec<BrokenBudget>,
     /// Stalls of 2 ms and more that the witnesses of the stage CPUs saw; `at_ns` is relative to `start_ns`.
     pub stalls: Vec<Stall>,
+    /// Times in which stimulation was held because a process was dead.
+    pub holds: Vec<Hold>,
+    /// Faults that the graph asked for, in order of their ticks.
+    pub chaos: Vec<Struck>,
     /// What was recorded; `None` if nothing was to be.
     pub recording: Option<RecordingRecord>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
     pub ties: Vec<Tie>,
+}
+
+/// A time in which every stimulation command was refused because a process was dead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// When the death was seen, after `start_ns`, ns.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// Who died.
+    pub who: String,
+    /// From its last sign of life to when its death was seen, ns: stimulation was held at most so long after the death.
+    pub seen_within_ns: u64,
+    /// How long stimulation was held, ns; `None`: to the end.
+    pub held_ns: Option<u64>,
+}
+
+/// A fault of the graph's `[chaos]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Struck {
+    /// Tick it was to strike at.
+    pub tick: u64,
+    /// Who suffers it: a stage, `CPU 1`, `recorder`.
+    pub who: String,
+    /// What it is.
+    pub what: String,
+    /// It has struck: false if the run ended before.
+    pub struck: bool,
 }
 
 /// Something that went wrong.

@@ -585,6 +585,15 @@ pub struct Words<T> {
     _keep: Arc<MmapRaw>,
 }
 
+impl<T> Clone for Words<T> {
+    fn clone(&self) -> Self {
+        Words {
+            pointer: self.pointer,
+            _keep: self._keep.clone(),
+        }
+    }
+}
+
 impl<T> core::ops::Deref for Words<T> {
     type Target = T;
     fn deref(&self) -> &T {

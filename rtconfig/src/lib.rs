@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod adapter;
+pub mod chaos;
 pub mod describe;
 pub mod doctor;
 pub mod explain;

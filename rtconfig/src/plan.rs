@@ -3,6 +3,7 @@
 //! Stages stand in order of the graph's flow: sources first, helpers beside their stage. Streams carry their types,
 //! seats their kinds, processes their CPU and priority.
 
+use crate::chaos::Injection;
 use crate::describe::{Described, Program, Role};
 use crate::stream_type::{Dtype, StreamType};
 use schemars::JsonSchema;
@@ -28,6 +29,9 @@ pub struct Plan {
     /// What is recorded; `None`: nothing. The recorder is not among `stages`: it may read more streams than a stage can.
     #[serde(default)]
     pub recorder: Option<RecorderPlan>,
+    /// Faults that the run suffers on purpose, in order of their ticks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chaos: Vec<Injection>,
     /// The graph as resolved: every default written out, TOML, stored with each recording.
     pub resolved_toml: String,
     /// Where the graph was read from.

@@ -13,6 +13,8 @@ import json, math, os, pathlib, resource, signal, subprocess, sys, tempfile, tim
 
 SECONDS = 9
 AWAY = 5
+# The reference experiment: 60 electrodes at 20 kHz, one block a millisecond.
+REFERENCE = ["--set", "stage.source.params.rate_hz=20000.0", "--set", "stage.source.params.block_frames=20"]
 GRAPH = pathlib.Path(__file__).resolve().parents[2] / "rtconfig/graphs/blocks-24kb.toml"
 
 
@@ -33,7 +35,7 @@ def recorder(ephapse, session):
 def run(ephapse, disturb):
     with tempfile.TemporaryDirectory() as work:
         session = f"away-{os.getpid()}"
-        command = [ephapse, "run", GRAPH, "--set", f'name="{session}"', "--duration", f"{SECONDS}s", "--report", work, "--json"]
+        command = [ephapse, "run", GRAPH, *REFERENCE, "--set", f'name="{session}"', "--duration", f"{SECONDS}s", "--report", work, "--json"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         pid = recorder(ephapse, session)
         time.sleep(1)

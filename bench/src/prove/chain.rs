@@ -117,6 +117,8 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         ended_by: "finished".to_owned(),
         faults: Vec::new(),
         restarts: Vec::new(),
+        holds: Vec::new(),
+        chaos: Vec::new(),
         rt: RtState {
             active: false,
             why: "the script of a session that never ran".to_owned(),

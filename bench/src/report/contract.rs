@@ -31,6 +31,12 @@ pub struct Report {
     pub faults: Vec<FaultReport>,
     /// Deaths after which the process was started again, in order of their time.
     pub restarts: Vec<FaultReport>,
+    /// Times in which every stimulation command was refused because a process was dead, in order of their beginning.
+    #[serde(default)]
+    pub holds: Vec<HoldReport>,
+    /// Faults that the graph's `[chaos]` asked for, in order of their ticks.
+    #[serde(default)]
+    pub chaos: Vec<ChaosReport>,
     /// Name of the session.
     pub session: String,
     /// Name of the recording that was played; null if none was.
@@ -89,6 +95,34 @@ pub struct FaultReport {
     pub who: String,
     /// What, where, why, what to do.
     pub what: String,
+}
+
+/// A time in which stimulation was held.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HoldReport {
+    /// When the death was seen, after the start, ns; negative before it.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// Who died.
+    pub who: String,
+    /// From its last sign of life to when its death was seen, ns: stimulation was held at most so long after the death.
+    pub seen_within_ns: u64,
+    /// How long stimulation was held, ns; null: to the end.
+    pub held_ns: Option<u64>,
+}
+
+/// A fault on purpose.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ChaosReport {
+    /// Tick at which it was to strike.
+    pub tick: u64,
+    /// Who suffers it: a stage, `CPU 1`, `recorder`.
+    pub who: String,
+    /// What it is.
+    pub what: String,
+    /// It has struck: false if the run ended before.
+    pub struck: bool,
 }
 
 /// The tick and who makes it.

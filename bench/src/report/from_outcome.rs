@@ -18,6 +18,8 @@ impl Report {
             ended_by: outcome.ended_by.clone(),
             faults: outcome.faults.iter().map(FaultReport::from).collect(),
             restarts: outcome.restarts.iter().map(FaultReport::from).collect(),
+            holds: outcome.holds.iter().map(HoldReport::from).collect(),
+            chaos: outcome.chaos.iter().map(ChaosReport::from).collect(),
             session: outcome.plan.session.clone(),
             recording,
             capture: outcome.recording.as_ref().map(CaptureReport::from),
@@ -167,6 +169,29 @@ impl From<&outcome::Fault> for FaultReport {
             tick: f.tick,
             who: f.who.clone(),
             what: f.what.clone(),
+        }
+    }
+}
+
+impl From<&outcome::Hold> for HoldReport {
+    fn from(h: &outcome::Hold) -> Self {
+        HoldReport {
+            at_ns: h.at_ns,
+            tick: h.tick,
+            who: h.who.clone(),
+            seen_within_ns: h.seen_within_ns,
+            held_ns: h.held_ns,
+        }
+    }
+}
+
+impl From<&outcome::Struck> for ChaosReport {
+    fn from(s: &outcome::Struck) -> Self {
+        ChaosReport {
+            tick: s.tick,
+            who: s.who.clone(),
+            what: s.what.clone(),
+            struck: s.struck,
         }
     }
 }

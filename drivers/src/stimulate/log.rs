@@ -89,7 +89,7 @@ impl Stage for Log {
         let room = block.room();
         let out = &mut block.slice::<Command>()[..room];
         let passed = pass_commands(commands.header, commands.slice(), ctx.tick, ctx.now_ns, out);
-        let refusal = Refusal::of(commands.header, ctx.off, self.accept_reset);
+        let refusal = Refusal::of(commands.header, ctx.off, ctx.held, self.accept_reset);
         block.header().user = refusal.map_or(0, |refusal| refusal as u64);
         block.commit(passed);
         Next::Continue

@@ -9,13 +9,17 @@ pub enum Refusal {
     Off = 1,
     /// Some stage they were computed by was started again without its state and has not settled.
     Reset = 2,
+    /// Some process on which stimulation depends is dead and not yet replaced.
+    Held = 3,
 }
 
 impl Refusal {
-    /// Of a block of commands; `off` as the session says.
-    pub fn of(header: &SlotHeader, off: bool, accept_reset: bool) -> Option<Self> {
+    /// Of a block of commands; `off` and `held` as the session says.
+    pub fn of(header: &SlotHeader, off: bool, held: bool, accept_reset: bool) -> Option<Self> {
         if off {
             Some(Refusal::Off)
+        } else if held {
+            Some(Refusal::Held)
         } else if header.flags & flag::RESET != 0 && !accept_reset {
             Some(Refusal::Reset)
         } else {
@@ -28,6 +32,7 @@ impl Refusal {
         match user {
             1 => Some(Refusal::Off),
             2 => Some(Refusal::Reset),
+            3 => Some(Refusal::Held),
             _ => None,
         }
     }
@@ -37,6 +42,7 @@ impl Refusal {
         match self {
             Refusal::Off => "off",
             Refusal::Reset => "reset",
+            Refusal::Held => "held",
         }
     }
 }
@@ -46,22 +52,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn off_refuses_everything_and_a_reset_what_comes_from_it() {
+    fn off_and_held_refuse_everything_and_a_reset_what_comes_from_it() {
         let sound = SlotHeader::default();
         let reset = SlotHeader {
             flags: flag::RESET,
             ..sound
         };
-        assert_eq!(Refusal::of(&sound, false, false), None);
-        assert_eq!(Refusal::of(&sound, true, true), Some(Refusal::Off));
-        assert_eq!(Refusal::of(&reset, false, false), Some(Refusal::Reset));
-        assert_eq!(Refusal::of(&reset, false, true), None);
-        assert_eq!(Refusal::of(&reset, true, false), Some(Refusal::Off));
+        let of = Refusal::of;
+        assert_eq!(of(&sound, false, false, false), None);
+        assert_eq!(of(&sound, true, true, true), Some(Refusal::Off));
+        assert_eq!(of(&sound, false, true, true), Some(Refusal::Held));
+        assert_eq!(of(&reset, false, false, false), Some(Refusal::Reset));
+        assert_eq!(of(&reset, false, false, true), None);
+        assert_eq!(of(&reset, true, false, false), Some(Refusal::Off));
     }
 
     #[test]
     fn a_reason_survives_the_way_through_a_header() {
-        for refusal in [Refusal::Off, Refusal::Reset] {
+        for refusal in [Refusal::Off, Refusal::Reset, Refusal::Held] {
             assert_eq!(Refusal::from_user(refusal as u64), Some(refusal));
         }
         assert_eq!(Refusal::from_user(0), None);

@@ -21,7 +21,9 @@ pub struct SessionWords {
     pub period_ns: AtomicU64,
     /// 1: every stimulation command is refused from now on. Stored once.
     pub off: AtomicU64,
-    pad0: [u64; 8],
+    /// Timer and stages that are dead and not yet replaced or given up: while it is not 0, every stimulation command is refused.
+    pub held: AtomicU64,
+    pad0: [u64; 7],
 }
 
 /// Page 2 of the session segment: written by the timer.

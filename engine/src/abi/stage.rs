@@ -77,7 +77,9 @@ pub struct StageWords {
     pub worst_ns: AtomicU64,
     /// Parameter epoch in use.
     pub epoch: AtomicU64,
-    pad2: [u64; 3],
+    /// Faults of the graph's `[chaos]` that have struck it; counted before they strike.
+    pub injected: AtomicU64,
+    pad2: [u64; 2],
     /// One line, zero-padded UTF-8, written before `state` or `asks_stop`: why it failed or asks.
     pub reason: [AtomicU64; 64],
     /// One line: why it does not run in real time.

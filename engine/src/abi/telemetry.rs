@@ -39,6 +39,10 @@ pub mod circumstance {
     /// Written by a successor for a turn whose maker was killed before it could record it: only positions are known, and
     /// the newest tick dealt with.
     pub const UNRECORDED: u16 = 1 << 7;
+    /// A fault was injected into this turn: it stands in the graph's `[chaos]`.
+    pub const INJECTED: u16 = 1 << 8;
+    /// `ctx.held` was true: some process on which stimulation depends was dead.
+    pub const HELD: u16 = 1 << 9;
 }
 
 /// Second line of page 2 of a telemetry segment: written by the recorder, and once, before anybody attaches, by the launcher.

@@ -375,7 +375,7 @@ impl Run {
             "tick": live.tick,
             "elapsed_ns": live.elapsed_ns,
             "stop": stop,
-            "off": self.commands.off,
+            "off": self.processes.session_words().off.load(Ordering::Relaxed) != 0,
             "rt": self.rt.active,
             "rt_why": self.rt.why,
             "decisions": live.loop_now.decisions,

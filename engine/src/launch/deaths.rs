@@ -29,6 +29,7 @@ impl Run {
             return;
         }
         trap(Point::Death);
+        self.begin_hold(index, death.at_ns);
         let said = self.processes.list[index].reason();
         let what = if said.is_empty() {
             format!("died ({status})")
@@ -54,7 +55,10 @@ impl Run {
         match part {
             Part::Stage(stage) => {
                 account::bury(&self.processes, stage);
-                if policy != OnDeath::Isolate {
+                if policy == OnDeath::Isolate {
+                    // What does not need it runs on.
+                    self.end_hold(index);
+                } else {
                     self.ended_by.get_or_insert(format!("{who} {what}"));
                     self.order_stop(stop, 1);
                 }
@@ -103,7 +107,8 @@ impl Run {
             .processes
             .restart(index, poison)
             .map_err(|e| format!("cannot be started again: {e}"))?;
-        self.supervisor.watch(index, fd);
+        let successor = self.processes.watched(index, fd);
+        self.supervisor.watch(successor);
         let tick = self.processes.tick();
         let what = match poison {
             None if wanted => "started again by command".to_owned(),

@@ -6,10 +6,12 @@
 //! ```
 
 mod account;
+mod chaos;
 mod collect;
 mod commands;
 mod deaths;
 mod events;
+mod hold;
 mod listener;
 mod place;
 mod prepare;

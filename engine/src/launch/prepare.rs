@@ -17,6 +17,7 @@ use crate::runner::telemetry::{self, TelemetryReader};
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
 use crate::trap::{Point, trap};
+use ephapse_rtconfig::chaos::Injection;
 use ephapse_rtconfig::describe::{Described, Program, Role};
 use ephapse_rtconfig::plan::{Full, Pace, Plan, RECORDER, StagePlan, WaitKind};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -585,6 +586,10 @@ fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
         inputs: stage.inputs.iter().map(|i| edge(i.stream)).collect(),
         outputs: stage.outputs.iter().map(|o| edge(o.stream)).collect(),
         origin: origin_of(plan, stage).unwrap_or(0) as u32,
+        chaos: {
+            let own = |injection: &&Injection| injection.fault.stage() == Some(index);
+            plan.chaos.iter().filter(own).cloned().collect()
+        },
         replay: plan.replay.as_ref().and_then(|replay| {
             Some(ReplayDuty {
                 source: replay.source.clone(),

@@ -1,18 +1,21 @@
 //! A session from the ready barrier to the report.
 
 use super::account;
+use super::chaos::Chaos;
 use super::collect::{Collector, LoopNow};
 use super::commands::Commands;
+use super::hold::Holds;
 use super::listener::Listener;
 use super::prepare::{Part, Process, Processes};
 use super::recording::Ended;
 use super::restart::Deaths;
 use super::supervise::{Happened, Supervisor};
 use super::witness::Witnesses;
-use super::{LaunchError, Options};
-use crate::abi::{OPEN, session_state, stage_state};
+use super::{LaunchError, Options, segment_name};
+use crate::abi::{OPEN, PAGE, segment, session_state, stage_state};
 use crate::os::{self, PidFd};
 use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
+use crate::shm::{Access, Segment};
 use crate::sync::Ordering;
 use crate::trap::{Point, arm_as_told, trap};
 use ephapse_rtconfig::plan::{Plan, Policy};
@@ -185,12 +188,14 @@ pub(super) struct Run {
     listener: Option<Listener>,
     pub(super) commands: Commands,
     witnesses: Witnesses,
+    pub(super) chaos: Chaos,
     pub(super) start_ns: u64,
     started_realtime_ns: u64,
     pub(super) faults: Vec<Fault>,
     pub(super) died: Vec<bool>,
     pub(super) deaths: Vec<Deaths>,
     pub(super) restarts: Vec<Fault>,
+    pub(super) holds: Holds,
     asked: Vec<bool>,
     pub(super) ended_by: Option<String>,
     ties: Vec<Tie>,
@@ -200,14 +205,21 @@ pub(super) struct Run {
 impl Run {
     fn new(processes: Processes, collector: Collector) -> Result<Self, LaunchError> {
         let count = processes.list.len();
-        let watched = processes.list.iter().enumerate();
-        let fds = watched
-            .filter_map(|(index, p)| Some((index, PidFd::open(p.child.id()).ok()?)))
-            .collect();
+        let watched = (0..count).filter_map(|index| {
+            let fd = PidFd::open(processes.list[index].child.id()).ok()?;
+            Some(processes.watched(index, fd))
+        });
+        let watched = watched.collect();
         for index in 0..count {
             processes.note_start_time(index);
         }
-        let supervisor = Supervisor::start(fds).map_err(|e| LaunchError::File {
+        let session = Segment::open(
+            &segment_name(&processes.plan.session, "session"),
+            segment::SESSION,
+            Access::ReadWrite,
+        )?;
+        let session = session.map(PAGE, PAGE, Access::ReadWrite)?.words(0);
+        let supervisor = Supervisor::start(watched, session).map_err(|e| LaunchError::File {
             path: "supervisor's pipe".into(),
             why: e.to_string(),
         })?;
@@ -225,6 +237,8 @@ impl Run {
             commands: Commands::new(count),
             deaths: vec![Deaths::default(); count],
             restarts: Vec::new(),
+            holds: Holds::default(),
+            chaos: Chaos::new(&processes.plan),
             processes,
             collector,
             start_ns: 0,
@@ -264,6 +278,7 @@ impl Run {
             .start_ns
             .store(self.start_ns, Ordering::Release); // [S]
         trap(Point::Started);
+        self.chaos.start(&self.processes.plan, self.start_ns);
         self.set_state(session_state::RUNNING);
         let mut stop = 0;
         while !account::sources_ended(&self.processes) && self.ended_by.is_none() {
@@ -276,7 +291,8 @@ impl Run {
                 "finished".into()
             }
         });
-        self.order_stop(&mut stop, 1);
+        self.end_sources(&mut stop);
+        self.empty_disk();
         trap(Point::Stop);
         self.processes.end_spares();
         self.set_state(session_state::DRAINING);
@@ -314,6 +330,7 @@ impl Run {
             Some(Happened::Asked(asked)) => self.heed(asked, options, stop),
             None => {}
         }
+        self.let_go();
         self.answer_restarts();
         self.answer_params();
         if *stop == 0 {
@@ -347,6 +364,7 @@ impl Run {
             }
         }
         let now_ns = os::monotonic_ns();
+        self.suffer(now_ns);
         self.collector.drain(now_ns);
         self.tie(now_ns);
         let live = self.live(now_ns);
@@ -363,7 +381,21 @@ impl Run {
         }
     }
 
+    /// The sources have come to their end by themselves: what they gave is still worked through, stimulation included.
+    fn end_sources(&mut self, stop: &mut u64) {
+        if *stop == 0 {
+            *stop = 1;
+            let words = self.processes.session_words();
+            words.stop.store(1, Ordering::Release);
+        }
+    }
+
+    /// Somebody or something stops the session: stimulation goes off first.
     pub(super) fn order_stop(&mut self, stop: &mut u64, level: u64) {
+        self.processes
+            .session_words()
+            .off
+            .store(1, Ordering::Release);
         if *stop < level {
             *stop = level;
             self.processes
@@ -528,6 +560,7 @@ impl Run {
                 worst_ns,
             })
         });
+        let chaos = self.struck();
         let (hops, loop_hop, intervals) = self.collector.finish(end_ns);
         let start_ns = self.start_ns;
         let stalls = self
@@ -557,6 +590,8 @@ impl Run {
             stages: records,
             broken_budgets: budgets.collect(),
             stalls: stalls.collect(),
+            chaos,
+            holds: self.holds.over,
             ties: self.ties,
             recording: recorded
                 .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),

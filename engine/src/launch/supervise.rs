@@ -1,7 +1,13 @@
 //! The supervisor: a FIFO thread blocked in `poll` on every process's descriptor. It touches no disk, terminal or socket.
+//!
+//! The first thing it does about a death is to hold stimulation; the launcher, which has a normal priority, decides the rest.
 
 use super::listener::Asked;
+use crate::abi::{SessionWords, StageWords, stage_state};
 use crate::os::{self, PidFd};
+use crate::runner::set_fifo;
+use crate::shm::Words;
+use crate::sync::Ordering as Order;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -9,9 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-};
 
 /// FIFO priority; below the timer and the interlock, above every stage.
 const PRIORITY: u8 = 93;
@@ -23,6 +26,27 @@ pub(super) struct Death {
     pub process: usize,
     /// When it was seen, CLOCK_MONOTONIC ns.
     pub at_ns: u64,
+}
+
+/// A process that is watched.
+pub(super) struct Living {
+    /// Its index.
+    pub process: usize,
+    /// How its death is seen.
+    pub fd: PidFd,
+    /// Its words, if its death holds stimulation, unless it had said that it was done.
+    pub holds: Option<Words<StageWords>>,
+}
+
+impl Living {
+    /// Holds stimulation if that is needed. Called when it is dead.
+    fn hold(&self, session: &SessionWords) {
+        let unexpected =
+            |words: &Words<StageWords>| words.state.load(Order::Acquire) != stage_state::DONE;
+        if self.holds.as_ref().is_some_and(unexpected) {
+            session.held.fetch_add(1, Order::AcqRel);
+        }
+    }
 }
 
 /// What the launcher is woken by.
@@ -38,7 +62,7 @@ pub(super) struct Supervisor {
     happened: mpsc::Receiver<Happened>,
     send: mpsc::Sender<Happened>,
     /// Processes to watch from now on; a byte in the pipe says that there are some.
-    more: mpsc::Sender<(usize, PidFd)>,
+    more: mpsc::Sender<Living>,
     wake: File,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -47,7 +71,7 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// # Errors
     /// If the system gives no pipe.
-    pub fn start(processes: Vec<(usize, PidFd)>) -> std::io::Result<Self> {
+    pub fn start(processes: Vec<Living>, session: Words<SessionWords>) -> std::io::Result<Self> {
         let (send, happened) = mpsc::channel();
         let deaths = send.clone();
         let (more, joining) = mpsc::channel();
@@ -56,31 +80,26 @@ impl Supervisor {
         let over = Arc::new(AtomicBool::new(false));
         let flag = over.clone();
         let thread = std::thread::spawn(move || {
-            if let Ok(value) = ThreadPriorityValue::try_from(PRIORITY) {
-                // Without the privilege it runs at normal priority: deaths are then seen later, not missed.
-                let _ = thread_priority::set_thread_priority_and_policy(
-                    thread_priority::thread_native_id(),
-                    ThreadPriority::Crossplatform(value),
-                    ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-                );
-            }
+            // Without the privilege it runs at normal priority: deaths are then seen later, not missed.
+            let _ = set_fifo(PRIORITY);
             let mut living = processes;
             while !flag.load(Ordering::Acquire) {
                 let own = std::iter::once(woken.as_raw_fd());
-                let fds: Vec<i32> = own.chain(living.iter().map(|(_, fd)| fd.raw())).collect();
+                let fds: Vec<i32> = own.chain(living.iter().map(|one| one.fd.raw())).collect();
                 let dead = os::poll_in(&fds, Duration::from_millis(100));
                 let at_ns = os::monotonic_ns();
                 let mut dead = dead.into_iter();
                 let joined = dead.next().unwrap_or(false);
-                living.retain(|(process, _)| {
+                living.retain(|one| {
                     let died = dead.next().unwrap_or(false);
-                    // The receiver outlives this thread.
-                    died.then(|| {
-                        deaths.send(Happened::Death(Death {
-                            process: *process,
+                    if died {
+                        one.hold(&session);
+                        // The receiver outlives this thread.
+                        let _ = deaths.send(Happened::Death(Death {
+                            process: one.process,
                             at_ns,
-                        }))
-                    });
+                        }));
+                    }
                     !died
                 });
                 if joined {
@@ -106,9 +125,9 @@ impl Supervisor {
     }
 
     /// Watches one more process: a successor.
-    pub fn watch(&mut self, process: usize, fd: PidFd) {
+    pub fn watch(&mut self, successor: Living) {
         // The thread lives as long as this, and its pipe with it.
-        let _ = self.more.send((process, fd));
+        let _ = self.more.send(successor);
         let _ = self.wake.write(&[1]);
     }
 

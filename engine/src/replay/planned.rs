@@ -277,6 +277,8 @@ pub fn plan(
             stages: builder.stages,
             streams: builder.streams,
             recorder: None,
+            // What struck the run is on its record.
+            chaos: Vec::new(),
             replay: Some(ReplayPlan {
                 source: ReplaySource {
                     capture: capture.path().to_owned(),

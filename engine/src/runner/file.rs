@@ -2,6 +2,7 @@
 
 use super::ProcessError;
 use crate::capture::NamedFile;
+use ephapse_rtconfig::chaos::Injection;
 use ephapse_rtconfig::plan::{ReplayPart, ReplaySource, SeatKind, StagePlan};
 use ephapse_rtconfig::stream_type::StreamType;
 use serde::{Deserialize, Serialize};
@@ -163,6 +164,9 @@ pub struct StageDuty {
     pub outputs: Vec<EdgeDuty>,
     /// Index of its pacing source in the graph's stream table.
     pub origin: u32,
+    /// Faults that it suffers on purpose, in order of their ticks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chaos: Vec<Injection>,
     /// Its part in a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayDuty>,

@@ -28,6 +28,7 @@ mod turn;
 pub use attendant::Attendant;
 pub(crate) use input::InputPort;
 pub(crate) use output::OutputPort;
+pub(crate) use placement::set_fifo;
 pub use process::{ProcessError, RunRecorder, run_prepared, run_stage, run_timer_or};
 pub(crate) use process::{follows, prepare};
 pub(crate) use turn::{Moment, Readiness, Turns, Verdict};

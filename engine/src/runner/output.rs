@@ -81,6 +81,8 @@ pub(crate) struct OutputPort {
     /// Frames a source may still give in this call.
     limit: Option<u32>,
     withhold: u64,
+    /// So many of the next blocks find no room, whatever there is: a fault on purpose.
+    lose: u32,
     /// What the record of this turn has to say: blocks dropped, blocks withheld.
     pub circumstances: u16,
     /// In a replay: what is on record of this turn.
@@ -114,6 +116,7 @@ impl OutputPort {
             clock: None,
             limit: None,
             withhold: 0,
+            lose: 0,
             circumstances: 0,
             told: Given::default(),
             faulted: false,
@@ -219,7 +222,7 @@ impl OutputPort {
     pub fn begin(&mut self) {
         self.place = if self.withhold > 0 {
             Place::Withheld
-        } else if self.producer.room(self.pending + 1) <= self.pending {
+        } else if self.lose > 0 || self.producer.room(self.pending + 1) <= self.pending {
             Place::Dropped
         } else {
             Place::Slot
@@ -264,6 +267,7 @@ impl OutputPort {
         self.offered += 1;
         self.next_frame = next_frame;
         if place == Place::Dropped {
+            self.lose = self.lose.saturating_sub(1);
             self.circumstances |= circumstance::DROPPED;
             self.dropped += 1;
             self.owed += own_lost + valid;
@@ -281,6 +285,11 @@ impl OutputPort {
             }
             _ => self.pending += 1,
         }
+    }
+
+    /// The next blocks find no room.
+    pub fn lose(&mut self, blocks: u32) {
+        self.lose += blocks;
     }
 
     /// Counts frames the device, file or driver has delivered.

@@ -200,6 +200,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
             woke_ns,
             first: true,
             off: self.session.words.off.load(Ordering::Acquire) != 0,
+            held: self.session.words.held.load(Ordering::Acquire) != 0,
             usage: self.usage,
             cpu: self.cpu,
             ..Moment::default()

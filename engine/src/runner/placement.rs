@@ -64,7 +64,8 @@ pub(super) fn run_fifo(priority: u8) -> Option<String> {
     set_fifo(priority)
 }
 
-fn set_fifo(priority: u8) -> Option<String> {
+/// Puts the calling thread under SCHED_FIFO; why not, if that cannot be had.
+pub(crate) fn set_fifo(priority: u8) -> Option<String> {
     let set = ThreadPriorityValue::try_from(priority)
         .map_err(|e| e.to_string())
         .and_then(|value| {

@@ -290,7 +290,7 @@ fn run_generation<P: Prepared>(
         Err(why) => return Err(failed(&words, ProcessError::Stage(why))),
     };
     match begin(file, &duty, &of_session, memory, prepare) {
-        Ok(turns) => {
+        Ok(mut turns) => {
             let plan = &duty.plan;
             place(
                 &Wanted {

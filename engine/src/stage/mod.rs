@@ -114,6 +114,8 @@ pub struct Ctx<'a> {
     pub epoch: u32,
     /// Stimulation has been switched off: a stage that stimulates refuses, and records as refused, whatever it is told.
     pub off: bool,
+    /// Some process on which stimulation depends is dead just now: a stage that stimulates refuses until it is replaced.
+    pub held: bool,
     /// State that survives a restart.
     pub state: State<'a>,
 }

@@ -375,6 +375,7 @@ fn duty<S: Stage>(
             .map(|(p, t)| edge(p, t))
             .collect(),
         origin: 0,
+        chaos: Vec::new(),
         replay: None,
         plan: StagePlan {
             name: "rig".into(),

@@ -16,7 +16,9 @@ const COLUMNS: usize = 80;
 
 /// Draws the plan, at most 80 columns wide: the flow from sources to sinks, then where the latency budget goes.
 pub fn draw(plan: &Plan) -> String {
-    let mut lines = vec![headline(plan), memory(plan), recording(plan), String::new()];
+    let mut lines = vec![headline(plan), memory(plan), recording(plan)];
+    lines.extend(chaos(plan));
+    lines.push(String::new());
     lines.extend(flow::draw(plan));
     lines.extend(budget::draw(plan));
     let mut text = String::new();
@@ -71,6 +73,29 @@ fn recording(plan: &Plan) -> String {
         spool_bytes(plan, recorder).div_ceil(1024),
         recorder.spool_s
     )
+}
+
+/// Each fault on a line; of many only the first.
+fn chaos(plan: &Plan) -> Vec<String> {
+    const SHOWN: usize = 8;
+    let mut lines: Vec<String> = plan
+        .chaos
+        .iter()
+        .take(SHOWN)
+        .map(|injection| {
+            let fault = &injection.fault;
+            format!(
+                "chaos: tick {}: {} {}",
+                injection.tick,
+                fault.who(plan),
+                fault.words()
+            )
+        })
+        .collect();
+    if let more @ 1.. = plan.chaos.len().saturating_sub(SHOWN) {
+        lines.push(format!("chaos: {more} more"));
+    }
+    lines
 }
 
 fn ms(ns: u64) -> f64 {

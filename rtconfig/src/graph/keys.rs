@@ -1,5 +1,6 @@
 //! The keys of a graph file. Their documentation is the schema's.
 
+use super::chaos_keys::ChaosKeys;
 use super::edge::InputKeys;
 use super::experiment::Experiment;
 use super::record_keys::RecordKeys;
@@ -29,6 +30,9 @@ pub struct GraphKeys {
     /// What is kept in a capture: `["all"]` (the default), names of streams, `[]` for nothing; or a table.
     #[serde(default)]
     pub record: RecordKeys,
+    /// Faults that the run suffers on purpose.
+    #[serde(default)]
+    pub chaos: ChaosKeys,
     /// Other people's stages and graphs.
     #[serde(default)]
     pub modules: ModulesKeys,

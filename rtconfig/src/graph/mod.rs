@@ -4,6 +4,7 @@
 //! has a value of the right form. [`crate::resolve`] does the rest.
 
 mod adapter_keys;
+mod chaos_keys;
 mod edge;
 mod experiment;
 mod files;
@@ -17,6 +18,7 @@ mod tree;
 mod words;
 
 pub use adapter_keys::{Pick, Scale, Select};
+pub use chaos_keys::{ChaosKeys, FaultWord, InjectKeys};
 pub use edge::{FeedbackFrames, FeedbackType, InputKeys, InputTable, WindowKeys};
 pub use experiment::{Experiment, TextOrNumber};
 pub use keys::{DefaultKeys, GraphKeys, ModulesKeys, StageKeys, StreamKeys, TimerKeys};
@@ -93,6 +95,27 @@ impl Graph {
     pub fn apply_set(&mut self, argument: &str) -> Result<(), Problem> {
         let mut tree = self.tree.clone();
         set::apply(&mut tree, argument)?;
+        self.keys = read(&tree)?;
+        self.tree = tree;
+        Ok(())
+    }
+
+    /// Lays a file of faults over the graph: nothing but the table `chaos` may stand in it.
+    ///
+    /// # Errors
+    /// As [`Graph::with_overlays`], or another key stands in it. The graph is then as it was.
+    pub fn lay_chaos(&mut self, path: &Path) -> Result<(), Problem> {
+        let over = files::from_path(path, "chaos")?;
+        if let Some(other) = over.keys().into_iter().find(|key| *key != "chaos") {
+            return Err(Problem {
+                place: over.place_of(&[other]).clone(),
+                key: other.to_owned(),
+                what: "a file of faults holds the table `chaos` and nothing else".to_owned(),
+                remedy: "lay the file over the graph with `--with`".to_owned(),
+            });
+        }
+        let mut tree = self.tree.clone();
+        overlay::lay(&mut tree, over)?;
         self.keys = read(&tree)?;
         self.tree = tree;
         Ok(())

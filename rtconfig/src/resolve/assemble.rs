@@ -65,6 +65,7 @@ pub fn assemble(
             })
             .collect(),
         recorder: None,
+        chaos: Vec::new(),
         resolved_toml: String::new(),
         graph_path: graph.path().map(std::borrow::ToOwned::to_owned),
         replay: None,

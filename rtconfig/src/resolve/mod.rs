@@ -2,6 +2,7 @@
 
 mod adapters;
 mod assemble;
+mod chaos;
 mod cpus;
 pub mod names;
 mod order;
@@ -86,6 +87,7 @@ pub fn resolve(
     };
     let mut plan = assemble::assemble(graph, &decided, catalogue, &mut problems);
     recording::seat(graph, &mut plan, recorder, options.shm_free_bytes);
+    plan.chaos = chaos::decide(graph, &plan, online.as_ref(), &mut problems);
     rings::check_fit(graph, &plan, options.shm_free_bytes, &mut problems);
     if !problems.is_empty() {
         return Err(problems);

@@ -2,11 +2,12 @@
 
 use super::Decided;
 use super::placement::word;
+use crate::chaos::{Fault, Injection};
 use crate::describe::Program;
 use crate::graph::{FeedbackType, Graph, InputTable, OverrunWord};
 use crate::plan::{Adapter, Full, OnDeath, Plan, Policy, Read, SeatKind, StagePlan, WaitKind};
 use serde_json::Value as Json;
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
 
 /// Every decision written out, so that a reader of the recording needs no defaults of this version. Valid input again;
 /// helpers are not in it, because their stages bring them.
@@ -14,6 +15,16 @@ pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
     let mut document = DocumentMut::new();
     document.insert("name", text(&plan.session));
     document.insert("record", Item::Value(Value::InlineTable(record(plan))));
+    if !plan.chaos.is_empty() {
+        let mut inject = ArrayOfTables::new();
+        plan.chaos
+            .iter()
+            .for_each(|i| inject.push(injection(plan, i)));
+        let mut chaos = Table::new();
+        chaos.set_implicit(true);
+        chaos.insert("inject", Item::ArrayOfTables(inject));
+        document.insert("chaos", Item::Table(chaos));
+    }
     if !plan.experiment.is_empty() {
         let mut experiment = Table::new();
         for (name, words) in &plan.experiment {
@@ -73,6 +84,35 @@ pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
         )
     });
     format!("{source}{document}")
+}
+
+/// One fault with the tick that was drawn for it.
+fn injection(plan: &Plan, injection: &Injection) -> Table {
+    let mut table = Table::new();
+    let (fault, length) = match &injection.fault {
+        Fault::Stall { for_ns, .. } => ("stall", Some(for_ns)),
+        Fault::Delay { for_ns, .. } => ("delay", Some(for_ns)),
+        Fault::Kill { .. } => ("kill", None),
+        Fault::Drop { .. } => ("drop", None),
+        Fault::PageFaults { .. } => ("page_faults", None),
+        Fault::Hog { for_ns, .. } => ("hog", Some(for_ns)),
+        Fault::DiskFull { for_ns } => ("disk_full", Some(for_ns)),
+    };
+    table.insert("fault", text(fault));
+    if let Some(stage) = injection.fault.stage() {
+        table.insert("stage", text(&plan.stages[stage].name));
+    }
+    table.insert("tick", whole(injection.tick));
+    match &injection.fault {
+        Fault::Drop { blocks, .. } => table.insert("blocks", whole(*blocks)),
+        Fault::PageFaults { pages, .. } => table.insert("pages", whole(*pages)),
+        Fault::Hog { cpu, .. } => table.insert("cpu", whole(*cpu)),
+        _ => None,
+    };
+    if let Some(ns) = length {
+        table.insert("for_ms", toml_edit::value(*ns as f64 / 1e6));
+    }
+    table
 }
 
 /// What is recorded, in full.

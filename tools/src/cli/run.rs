@@ -25,6 +25,9 @@ pub struct RunArgs {
     /// Lay this file over the graph: it wins key by key, lists are replaced; may be repeated, and comes before --set
     #[arg(long, value_name = "FILE")]
     pub with: Vec<PathBuf>,
+    /// Suffer the faults of this file's table `chaos` instead of the graph's
+    #[arg(long, value_name = "FILE")]
+    pub chaos: Option<PathBuf>,
     #[command(flatten)]
     pub run: RunOptions,
 }

@@ -40,7 +40,10 @@ pub struct Job {
 
 /// `ephapse run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let graph = load(&args.graph, &args.with, &args.run.set)?;
+    let mut graph = load(&args.graph, &args.with, &args.run.set)?;
+    if let Some(file) = &args.chaos {
+        graph.lay_chaos(file)?;
+    }
     let folder = args
         .run
         .report

@@ -3,6 +3,7 @@
 mod bench;
 mod broken_graphs;
 mod captures;
+mod chaos;
 mod control;
 mod deaths;
 mod demo;

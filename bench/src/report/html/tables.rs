@@ -123,6 +123,31 @@ fn faults_and_budgets(page: &mut String, report: &Report) {
         });
         table(page, &["who", "what", "when"], rows);
     }
+    if !report.holds.is_empty() {
+        section(page, "Stimulation held while a process was dead");
+        let rows = report.holds.iter().map(|hold| {
+            vec![
+                Cell::text(&hold.who),
+                Cell::Number(duration(hold.seen_within_ns)),
+                hold.held_ns
+                    .map_or_else(|| Cell::text("to the end"), |ns| Cell::Number(duration(ns))),
+                Cell::Text(moment(hold.tick, hold.at_ns)),
+            ]
+        });
+        table(page, &["who died", "held within", "held for", "when"], rows);
+    }
+    if !report.chaos.is_empty() {
+        section(page, "Faults on purpose");
+        let rows = report.chaos.iter().map(|fault| {
+            vec![
+                Cell::count(fault.tick),
+                Cell::text(&fault.who),
+                Cell::text(&fault.what),
+                Cell::text(if fault.struck { "yes" } else { "no" }),
+            ]
+        });
+        table(page, &["tick", "who", "what", "has struck"], rows);
+    }
     if !report.budgets.is_empty() {
         section(page, "Budgets broken");
         let rows = report.budgets.iter().map(|b| {

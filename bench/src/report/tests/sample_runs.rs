@@ -46,6 +46,8 @@ pub(in crate::report) fn sound() -> Outcome {
         ended_by: "duration".to_owned(),
         faults: Vec::new(),
         restarts: Vec::new(),
+        holds: Vec::new(),
+        chaos: Vec::new(),
         rt: RtState {
             active: true,
             why: String::new(),
@@ -159,6 +161,7 @@ pub(in crate::report) fn suggestions() -> Vec<String> {
 fn plan() -> Plan {
     Plan {
         recorder: None,
+        chaos: Vec::new(),
         tick_ns: 1_000_000,
         session: "demo".to_owned(),
         experiment: BTreeMap::from([

@@ -1,9 +1,11 @@
 //! The report as text, at most 80 columns wide: the verdict first, what to try next last.
 
 mod accounts;
+mod held;
 mod histogram;
 mod host;
 mod latency;
+mod on_purpose;
 mod stages;
 
 use super::contract::{FaultReport, Report};
@@ -99,9 +101,11 @@ fn head(out: &mut Lines, report: &Report) {
     if report.faults.len() > 1 {
         happened(out, "Faults, first to last", &report.faults);
     }
+    on_purpose::section(out, report);
     if !report.restarts.is_empty() {
         happened(out, "Restarts, first to last", &report.restarts);
     }
+    held::section(out, report);
 }
 
 fn happened(out: &mut Lines, title: &str, list: &[FaultReport]) {

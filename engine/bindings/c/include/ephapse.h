@@ -259,7 +259,7 @@ typedef struct ephapse_context {
     size_t append_bytes;
     // Parameter epoch.
     uint32_t epoch;
-    // Stimulation has been switched off: a stage that stimulates must refuse whatever it is told.
+    // Stimulation has been switched off, or is held while a process is dead: a stage that stimulates must refuse whatever it is told.
     bool off;
 } ephapse_context;
 

@@ -154,7 +154,7 @@ impl CStage {
 }
 
 fn context(ctx: &mut Ctx<'_>) -> FullContext {
-    let (tick, now_ns, epoch, off) = (ctx.tick, ctx.now_ns, ctx.epoch, ctx.off);
+    let (tick, now_ns, epoch, off) = (ctx.tick, ctx.now_ns, ctx.epoch, ctx.off || ctx.held);
     let (state, append) = ctx.state.parts_mut();
     FullContext {
         seen: Context {

@@ -594,6 +594,7 @@ fn duty(wanted: &Wanted<'_>, described: Described, part: &dyn Fn(&str) -> String
             })
             .collect(),
         origin: 0,
+        chaos: Vec::new(),
         replay: None,
         plan: StagePlan {
             name: "stage".into(),

@@ -77,7 +77,7 @@ impl Activation {
         self.tick.set(ctx.tick);
         self.now_ns.set(ctx.now_ns);
         self.epoch.set(ctx.epoch);
-        self.off.set(ctx.off);
+        self.off.set(ctx.off || ctx.held);
         self.begun.borrow_mut().fill(false);
     }
 
@@ -207,7 +207,7 @@ impl Activation {
         self.epoch.get()
     }
 
-    /// Stimulation has been switched off.
+    /// Stimulation has been switched off, or is held while a process is dead.
     #[getter]
     fn off(&self) -> bool {
         self.off.get()

@@ -36,6 +36,7 @@ impl<P: Prepared> Turns<P> {
             now_ns: preset.sampled_ns,
             epoch: self.epoch as u32,
             off: moment.off,
+            held: moment.held,
             state: State::new(state, append),
         };
         self.stage.finish(

@@ -1,6 +1,8 @@
 //! One turn of a stage: peek, compute, stamp, publish, flip, release, record. No system call but the vDSO clock.
 
+mod chaos;
 mod ending;
+mod fresh_pages;
 mod headers;
 mod moment;
 mod record;
@@ -19,6 +21,7 @@ use crate::adapt::{self, breaks};
 use crate::os;
 use crate::stage::{Beside, Block, Ctx, Inputs, Next, Outputs, Prepared, State};
 use crate::sync::Ordering;
+use chaos::Chaos;
 use ephapse_rtconfig::adapter::most_parts;
 use headers::{preset_of, stamp_source};
 
@@ -50,6 +53,8 @@ pub(crate) struct Turns<P: Prepared> {
     circumstances: u16,
     /// Blocks of each input in this turn, four bits each, for its record.
     blocks: u32,
+    /// Faults on purpose.
+    chaos: Chaos,
     /// Parameter epoch in use.
     epoch: u64,
     paced: bool,
@@ -90,6 +95,7 @@ impl<P: Prepared> Turns<P> {
         // Written once, so that its pages are there.
         let mut beside = vec![Beside::default(); most_beside];
         beside.clear();
+        let chaos = Chaos::new(&duty.chaos, memory.words.injected.load(Ordering::Relaxed));
         let memory_epoch = memory.words.epoch.load(Ordering::Relaxed);
         let mut turns = Turns {
             stage,
@@ -109,6 +115,7 @@ impl<P: Prepared> Turns<P> {
             resetting: false,
             circumstances: 0,
             blocks: 0,
+            chaos,
             epoch: memory_epoch,
             paced,
             tick_ns,
@@ -194,6 +201,7 @@ impl<P: Prepared> Turns<P> {
 
     /// One turn. [`Turns::ready`] said `Go`.
     pub fn turn(&mut self, mut moment: Moment) -> Verdict {
+        self.suffer(moment.tick);
         let raw = self.pacing_header();
         let logical_ns = raw
             .filter(|_| !self.source)
@@ -485,7 +493,8 @@ impl<P: Prepared> Turns<P> {
     }
 
     /// Touches every page this stage will use.
-    pub fn touch(&self) {
+    pub fn touch(&mut self) {
+        self.chaos.let_go();
         self.memory.touch();
         self.telemetry.iter().for_each(TelemetryWriter::touch);
         self.inputs.iter().for_each(InputPort::touch);
@@ -507,6 +516,7 @@ fn call<P: Prepared>(
         now_ns,
         epoch,
         off: moment.off,
+        held: moment.held,
         state: State::new(state, append),
     };
     stage.process(&mut ctx, inputs, &mut Outputs { ports: outputs })

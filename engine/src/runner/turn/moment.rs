@@ -21,6 +21,8 @@ pub(crate) struct Moment {
     pub late: bool,
     /// Stimulation has been switched off.
     pub off: bool,
+    /// Stimulation is held while a process is dead.
+    pub held: bool,
     /// Ticks skipped before this activation, for the record.
     pub skipped: [u8; 4],
     /// Kernel's counts of the previous activation, for the record.

@@ -60,6 +60,9 @@ impl<P: Prepared> Turns<P> {
         if moment.off {
             circumstances |= circumstance::OFF;
         }
+        if moment.held {
+            circumstances |= circumstance::HELD;
+        }
         record.circumstances = circumstances;
         telemetry.push(&record);
     }

@@ -67,6 +67,7 @@ impl<P: Prepared> Turns<P> {
             woke_ns: step.now_ns,
             committed_ns: Some(step.committed_ns),
             off: step.is(circumstance::OFF),
+            held: step.is(circumstance::HELD),
             first: true,
             ..Moment::default()
         };

@@ -1,0 +1,94 @@
+//! Stimulation is held from the moment in which a death is seen until the dead process is replaced or given up.
+//!
+//! ```text
+//! death ─> supervisor: held + 1 ─> launcher: policy ─> successor runs, or is left out ─> held - 1
+//!                       │                      └─> session stops: held to its end
+//!                       └─> the stage that stimulates refuses every command
+//! ```
+
+use super::prepare::{Part, Processes};
+use super::run::Run;
+use super::supervise::Living;
+use crate::abi::stage_state;
+use crate::os::{self, PidFd};
+use crate::outcome::Hold;
+use crate::sync::Ordering;
+
+/// Times in which stimulation is or was held.
+#[derive(Default)]
+pub(super) struct Holds {
+    /// The process, and its place in `over`.
+    now: Vec<(usize, usize)>,
+    /// All of them, in order of their beginning.
+    pub over: Vec<Hold>,
+}
+
+impl Processes {
+    /// A process as the supervisor watches it. The recorder's death holds nothing: the loop does not need it. Nor does any in an
+    /// unpaced run: in logical time nothing is missed while a successor starts.
+    pub(super) fn watched(&self, index: usize, fd: PidFd) -> Living {
+        let process = &self.list[index];
+        let holds = self.plan.timer.is_some() && process.part != Part::Recorder;
+        Living {
+            process: index,
+            fd,
+            holds: holds.then(|| process.memory.words.clone()),
+        }
+    }
+}
+
+impl Run {
+    /// The supervisor has held stimulation because this process died.
+    pub(super) fn begin_hold(&mut self, index: usize, seen_ns: u64) {
+        let process = &self.processes.list[index];
+        if self.processes.plan.timer.is_none() || process.part == Part::Recorder {
+            return;
+        }
+        let alive_ns = process.words().heartbeat_ns.load(Ordering::Relaxed);
+        self.holds.now.push((index, self.holds.over.len()));
+        self.holds.over.push(Hold {
+            at_ns: seen_ns as i64 - self.start_ns as i64,
+            tick: self.processes.tick(),
+            who: process.name.clone(),
+            seen_within_ns: seen_ns.saturating_sub(alive_ns),
+            held_ns: None,
+        });
+    }
+
+    /// Lets go of what is held for processes whose successors run.
+    pub(super) fn let_go(&mut self) {
+        let runs = |(index, _): &&(usize, usize)| {
+            let state = &self.processes.list[*index].words().state;
+            !self.died[*index] && state.load(Ordering::Acquire) == stage_state::RUNNING
+        };
+        let running: Vec<usize> = self
+            .holds
+            .now
+            .iter()
+            .filter(runs)
+            .map(|(i, _)| *i)
+            .collect();
+        running.into_iter().for_each(|index| self.end_hold(index));
+    }
+
+    /// Stimulation need not be held for this process any more.
+    pub(super) fn end_hold(&mut self, index: usize) {
+        let Some(at) = self.holds.now.iter().position(|(held, _)| *held == index) else {
+            return;
+        };
+        let (_, place) = self.holds.now.remove(at);
+        let words = self.processes.session_words();
+        words.held.fetch_sub(1, Ordering::AcqRel);
+        let hold = &mut self.holds.over[place];
+        let since_ns = (hold.at_ns + self.start_ns as i64) as u64;
+        let held_ns = os::monotonic_ns().saturating_sub(since_ns);
+        hold.held_ns = Some(held_ns);
+        let (who, seen_ms) = (hold.who.clone(), hold.seen_within_ns as f64 / 1e6);
+        let tick = self.processes.tick();
+        let what = format!(
+            "stimulation goes on: held for {:.1} ms, from {seen_ms:.1} ms at most after its last sign of life",
+            held_ns as f64 / 1e6
+        );
+        self.processes.events.say(tick, &who, &what);
+    }
+}
