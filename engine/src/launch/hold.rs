@@ -23,6 +23,13 @@ pub(super) struct Holds {
     pub over: Vec<Hold>,
 }
 
+impl Holds {
+    /// Stimulation is held now.
+    pub fn are_any(&self) -> bool {
+        !self.now.is_empty()
+    }
+}
+
 impl Processes {
     /// A process as the supervisor watches it. The recorder's death holds nothing: the loop does not need it. Nor does any in an
     /// unpaced run: in logical time nothing is missed while a successor starts.

@@ -36,6 +36,8 @@ const EXIT_WITHIN: Duration = Duration::from_secs(2);
 const STOP_AHEAD: Duration = Duration::from_millis(20);
 /// Rhythm of the collector.
 const RHYTHM: Duration = Duration::from_millis(50);
+/// The same while stimulation is held for a process that is being replaced.
+const HOLD_RHYTHM: Duration = Duration::from_millis(2);
 
 /// What the screen shows of a running session.
 #[derive(Clone, Debug)]
@@ -325,7 +327,12 @@ impl Run {
     /// One turn of the launcher: deaths, wishes, records, screen.
     pub(super) fn beat(&mut self, options: &mut Options<'_>, stop: &mut u64) {
         trap(Point::Turn);
-        match self.supervisor.next(RHYTHM) {
+        let wait = if self.holds.are_any() {
+            HOLD_RHYTHM
+        } else {
+            RHYTHM
+        };
+        match self.supervisor.next(wait) {
             Some(Happened::Death(death)) => self.note_death(death, stop),
             Some(Happened::Asked(asked)) => self.heed(asked, options, stop),
             None => {}

@@ -39,7 +39,7 @@ fn expect_all_struck(report: &Report, number: usize) {
 }
 
 /// Activation records of a stage in the run's capture.
-fn records(report: &Report, stage: &str) -> Vec<ActivationRecord> {
+pub fn records(report: &Report, stage: &str) -> Vec<ActivationRecord> {
     let path = report.0["capture"]["path"].as_str().unwrap();
     let capture = Capture::open(path.as_ref()).unwrap();
     let mut processes = capture.meta().processes.iter();
