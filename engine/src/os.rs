@@ -305,7 +305,8 @@ pub fn limit_runaway(limit: Duration) {
     let micros = limit.as_micros() as libc::rlim_t;
     let limit = libc::rlimit {
         rlim_cur: micros,
-        rlim_max: micros,
+        // At the hard limit comes SIGKILL, which does not say why: SIGXCPU comes first.
+        rlim_max: micros + micros / 2,
     };
     // SAFETY: a live rlimit. Lowering a limit is always permitted; a failure leaves the process as it was.
     unsafe { libc::setrlimit(libc::RLIMIT_RTTIME, &limit) };

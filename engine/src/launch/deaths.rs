@@ -1,11 +1,13 @@
 //! What becomes of a session when one of its processes dies.
 
 use super::account;
+use super::hung::Silence;
 use super::prepare::Part;
 use super::restart::Verdict;
 use super::run::Run;
 use super::supervise::Death;
 use crate::abi::stage_state;
+use crate::os;
 use crate::outcome::Fault;
 use crate::sync::Ordering;
 use crate::trap::{Point, trap};
@@ -22,6 +24,12 @@ impl Run {
         let own_fault = status
             .as_ref()
             .is_ok_and(|s| !matches!(s.signal(), Some(libc::SIGKILL | libc::SIGTERM)));
+        let runaway = status
+            .as_ref()
+            .is_ok_and(|s| s.signal() == Some(libc::SIGXCPU))
+            .then(|| "it had its CPU for a second without waiting".to_owned());
+        let hung = self.silences[index].why();
+        let own_fault = own_fault || hung.is_some();
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
         process.exited = Some(status.clone());
         let (who, part) = (process.name.clone(), process.part);
@@ -31,10 +39,10 @@ impl Run {
         trap(Point::Death);
         self.begin_hold(index, death.at_ns);
         let said = self.processes.list[index].reason();
-        let what = if said.is_empty() {
-            format!("died ({status})")
-        } else {
-            format!("died ({status}): {said}")
+        let why = hung.or(runaway).or((!said.is_empty()).then_some(said));
+        let what = match why {
+            None => format!("died ({status})"),
+            Some(why) => format!("died ({status}): {why}"),
         };
         let wanted = core::mem::take(&mut self.commands.wanted[index]);
         let policy = match part {
@@ -109,6 +117,7 @@ impl Run {
             .map_err(|e| format!("cannot be started again: {e}"))?;
         let successor = self.processes.watched(index, fd);
         self.supervisor.watch(successor);
+        self.silences[index] = Silence::of_new(os::monotonic_ns());
         let tick = self.processes.tick();
         let what = match poison {
             None if wanted => "started again by command".to_owned(),

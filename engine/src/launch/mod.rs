@@ -12,6 +12,7 @@ mod commands;
 mod deaths;
 mod events;
 mod hold;
+mod hung;
 mod listener;
 mod place;
 mod prepare;

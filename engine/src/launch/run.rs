@@ -5,6 +5,7 @@ use super::chaos::Chaos;
 use super::collect::{Collector, LoopNow};
 use super::commands::Commands;
 use super::hold::Holds;
+use super::hung::Silence;
 use super::listener::Listener;
 use super::prepare::{Part, Process, Processes};
 use super::recording::Ended;
@@ -198,6 +199,7 @@ pub(super) struct Run {
     pub(super) deaths: Vec<Deaths>,
     pub(super) restarts: Vec<Fault>,
     pub(super) holds: Holds,
+    pub(super) silences: Vec<Silence>,
     asked: Vec<bool>,
     pub(super) ended_by: Option<String>,
     ties: Vec<Tie>,
@@ -240,6 +242,7 @@ impl Run {
             deaths: vec![Deaths::default(); count],
             restarts: Vec::new(),
             holds: Holds::default(),
+            silences: vec![Silence::default(); count],
             chaos: Chaos::new(&processes.plan),
             processes,
             collector,
@@ -273,6 +276,7 @@ impl Run {
         self.park_spares();
         self.start_ns = os::monotonic_ns() + START_AHEAD.as_nanos() as u64;
         self.started_realtime_ns = os::realtime_ns() + START_AHEAD.as_nanos() as u64;
+        self.silences.fill(Silence::of_new(self.start_ns));
         self.collector.start(self.start_ns);
         trap(Point::Start);
         self.processes
@@ -371,6 +375,7 @@ impl Run {
             }
         }
         let now_ns = os::monotonic_ns();
+        self.end_hung(now_ns);
         self.suffer(now_ns);
         self.collector.drain(now_ns);
         self.tie(now_ns);

@@ -19,8 +19,11 @@ fn graph(place: &Place, faults: &str) -> String {
 #[track_caller]
 fn suffered(place: &Place, faults: &str, arguments: &[&str]) -> Report {
     let graph = graph(place, faults);
-    let mut all = vec!["run", graph.as_str(), "--duration", "2s"];
+    let mut all = vec!["run", graph.as_str()];
     all.extend(arguments);
+    if !arguments.contains(&"--duration") {
+        all.extend(["--duration", "2s"]);
+    }
     place.run_session(&all, 60).expect(0);
     place.expect_nothing_left();
     let report = Report::read(&place.report());
@@ -319,5 +322,52 @@ fn a_file_of_faults_replaces_those_of_the_graph_and_may_hold_nothing_else() {
             .contains("more.toml:1: a file of faults holds the table `chaos` and nothing else"),
         "{}",
         said.stderr
+    );
+}
+
+#[test]
+fn a_stage_that_gives_no_sign_of_life_is_ended_and_replaced() {
+    let _alone = alone();
+    let place = Place::new();
+    let report = suffered(
+        &place,
+        r#"{ fault = "delay", stage = "rate", tick = 300, for_ms = 30000.0 }"#,
+        &["--set", "stage.rate.on_death=restart", "--duration", "4s"],
+    );
+    expect_all_struck(&report, 1);
+    let [restart] = report.list("restarts") else {
+        panic!("{:?}", report.list("restarts"));
+    };
+    assert_eq!(restart["who"], "rate");
+    let what = restart["what"].as_str().unwrap();
+    assert!(what.contains("no sign of life for 2."), "{what}");
+    assert_eq!(report.list("holds")[0]["who"], "rate");
+}
+
+#[test]
+fn a_stage_that_computes_without_end_is_killed_by_name() {
+    let _alone = alone();
+    let place = Place::new();
+    let graph = graph(
+        &place,
+        r#"{ fault = "stall", stage = "rate", tick = 300, for_ms = 30000.0 }"#,
+    );
+    let ended = place
+        .run_session(&["run", &graph, "--duration", "20s"], 60)
+        .expect(1);
+    place.expect_nothing_left();
+    let report = Report::read(&place.report());
+    let why = report.0["why"].as_str().unwrap();
+    let (limit, silence) = ("had its CPU for a second", "no sign of life");
+    // Without the privilege to run in real time no such limit counts.
+    let expected = if report.0["rt"]["active"] == true {
+        limit
+    } else {
+        silence
+    };
+    assert!(
+        why.contains("rate") && why.contains(expected),
+        "{}",
+        ended.stdout
     );
 }
