@@ -79,6 +79,8 @@ pub struct Struck {
     pub what: String,
     /// It has struck: false if the run ended before.
     pub struck: bool,
+    /// What it came to, one line; `None` if it has not struck.
+    pub came_to: Option<String>,
 }
 
 /// Something that went wrong.

@@ -123,6 +123,9 @@ pub struct ChaosReport {
     pub what: String,
     /// It has struck: false if the run ended before.
     pub struck: bool,
+    /// What it came to, one line; null if it has not struck.
+    #[serde(default)]
+    pub came_to: Option<String>,
 }
 
 /// The tick and who makes it.

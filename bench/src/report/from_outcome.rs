@@ -192,6 +192,7 @@ impl From<&outcome::Struck> for ChaosReport {
             who: s.who.clone(),
             what: s.what.clone(),
             struck: s.struck,
+            came_to: s.came_to.clone(),
         }
     }
 }

@@ -142,7 +142,9 @@ impl Run {
             let who = injection.fault.who(&self.processes.plan);
             let what = format!("injected: {}", injection.fault.words());
             self.processes.events.say(injection.tick, &who, &what);
+            self.await_aftermath(index, now_ns);
         }
+        self.tell_aftermaths(now_ns, false);
     }
 
     /// The disk takes what comes again.
@@ -173,6 +175,7 @@ impl Run {
             who: injection.fault.who(plan),
             what: injection.fault.words(),
             struck: self.chaos.told.contains(&index),
+            came_to: self.aftermaths.came_to.get(&index).cloned(),
         })
         .collect()
     }

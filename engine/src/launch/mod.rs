@@ -6,6 +6,7 @@
 //! ```
 
 mod account;
+mod aftermath;
 mod chaos;
 mod collect;
 mod commands;

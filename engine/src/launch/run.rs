@@ -1,6 +1,7 @@
 //! A session from the ready barrier to the report.
 
 use super::account;
+use super::aftermath::Aftermaths;
 use super::chaos::Chaos;
 use super::collect::{Collector, LoopNow};
 use super::commands::Commands;
@@ -57,6 +58,8 @@ pub struct Live {
     pub lost_frames: u64,
     /// Everything that should run in real time does.
     pub rt_active: bool,
+    /// What faults on purpose came to, a line each, since the last time.
+    pub told: Vec<String>,
 }
 
 /// Runs a plan to its end.
@@ -192,6 +195,7 @@ pub(super) struct Run {
     pub(super) commands: Commands,
     witnesses: Witnesses,
     pub(super) chaos: Chaos,
+    pub(super) aftermaths: Aftermaths,
     pub(super) start_ns: u64,
     started_realtime_ns: u64,
     pub(super) faults: Vec<Fault>,
@@ -244,6 +248,7 @@ impl Run {
             holds: Holds::default(),
             silences: vec![Silence::default(); count],
             chaos: Chaos::new(&processes.plan),
+            aftermaths: Aftermaths::default(),
             processes,
             collector,
             start_ns: 0,
@@ -299,6 +304,7 @@ impl Run {
         });
         self.end_sources(&mut stop);
         self.empty_disk();
+        self.tell_aftermaths(os::monotonic_ns(), true);
         trap(Point::Stop);
         self.processes.end_spares();
         self.set_state(session_state::DRAINING);
@@ -379,7 +385,10 @@ impl Run {
         self.suffer(now_ns);
         self.collector.drain(now_ns);
         self.tie(now_ns);
-        let live = self.live(now_ns);
+        let live = Live {
+            told: core::mem::take(&mut self.aftermaths.told),
+            ..self.live(now_ns)
+        };
         (options.live)(&live);
     }
 
@@ -526,6 +535,7 @@ impl Run {
                 .map(|s| s.lost)
                 .sum(),
             rt_active: self.rt.active,
+            told: Vec::new(),
         }
     }
 

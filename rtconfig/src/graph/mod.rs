@@ -105,7 +105,22 @@ impl Graph {
     /// # Errors
     /// As [`Graph::with_overlays`], or another key stands in it. The graph is then as it was.
     pub fn lay_chaos(&mut self, path: &Path) -> Result<(), Problem> {
-        let over = files::from_path(path, "chaos")?;
+        self.lay_faults(files::from_path(path, "chaos")?)
+    }
+
+    /// The same with the text of such a file; messages call it `file`.
+    ///
+    /// # Errors
+    /// As [`Graph::lay_chaos`].
+    pub fn lay_chaos_text(&mut self, text: &str, file: &str) -> Result<(), Problem> {
+        let source = Source {
+            file: file.to_owned(),
+            folder: self.folder.clone(),
+        };
+        self.lay_faults(files::from_text(text, source)?)
+    }
+
+    fn lay_faults(&mut self, over: Node) -> Result<(), Problem> {
         if let Some(other) = over.keys().into_iter().find(|key| *key != "chaos") {
             return Err(Problem {
                 place: over.place_of(&[other]).clone(),

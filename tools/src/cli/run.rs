@@ -14,6 +14,10 @@ pub struct DemoArgs {
     /// What a plain binary file holds, e.g. `f32le,1ch,15000Hz` or `i16le,32ch,30000Hz,0.195uV`
     #[arg(long, value_name = "FORMAT", requires = "recording")]
     pub format: Option<String>,
+    /// Twenty seconds that go wrong on purpose: the filter is killed, the readout stalled, the disk full; after each a line says
+    /// what was lost, and that the loop runs
+    #[arg(long = "break")]
+    pub break_it: bool,
     #[command(flatten)]
     pub run: RunOptions,
 }

@@ -18,6 +18,9 @@ const SEED: u64 = 7;
 /// Seconds of the recording the demo generates; it plays in a loop.
 const GENERATED_S: f64 = 5.0;
 const DURATION: Duration = Duration::from_secs(10);
+/// What goes wrong in `--break`.
+const FAULTS: &str = include_str!("../../../rtconfig/graphs/break-demo.toml");
+const BROKEN_DURATION: Duration = Duration::from_secs(20);
 
 /// The kind of source that plays a recording, by looking into it.
 pub fn source_of(path: &Path) -> anyhow::Result<&'static str> {
@@ -57,9 +60,16 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
         .report
         .get_or_insert_with(|| PathBuf::from("out/demo"))
         .clone();
-    args.run.duration.get_or_insert(DURATION);
+    args.run.duration.get_or_insert(if args.break_it {
+        BROKEN_DURATION
+    } else {
+        DURATION
+    });
     args.run.prove = true;
     let mut graph = Graph::from_str(GRAPH, "demo.toml (built in)")?;
+    if args.break_it {
+        graph.lay_chaos_text(FAULTS, "break-demo.toml (built in)")?;
+    }
     let recording = match &args.recording {
         Some(path) => path.clone(),
         None => generated(&folder)?,
@@ -88,9 +98,11 @@ pub fn demo(mut args: DemoArgs) -> anyhow::Result<ExitCode> {
         recording: Some(recording.display().to_string()),
         try_next: vec![
             format!("{program} demo --recording FILE (a recording of yours)"),
+            format!("{program} demo --break (the same, and things go wrong)"),
             format!("{program} explain {resolved} (the graph, drawn)"),
             format!("{program} run {resolved} --unpaced (edit it first, if you like)"),
         ],
+        in_lines: args.break_it,
     };
     run_graph(job, &args.run)
 }

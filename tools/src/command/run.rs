@@ -36,6 +36,8 @@ pub struct Job {
     pub recording: Option<String>,
     /// Last lines of the report.
     pub try_next: Vec<String>,
+    /// Lines instead of a screen, in a terminal, too.
+    pub in_lines: bool,
 }
 
 /// `ephapse run`.
@@ -62,6 +64,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             folder,
             recording: None,
             try_next,
+            in_lines: false,
         },
         &args.run,
     )
@@ -103,7 +106,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
     let interrupts = Arc::new(AtomicU32::new(0));
     count_interrupts(&interrupts)?;
     let outcome = {
-        let mut show = Show::new(&plan, options.json);
+        let mut show = Show::new(&plan, options.json, job.in_lines);
         let own = std::env::current_exe().context("cannot find this program's own path")?;
         let mut launch_options = Options {
             duration: options.duration,
@@ -279,9 +282,9 @@ struct Show {
 }
 
 impl Show {
-    fn new(plan: &Plan, json: bool) -> Self {
-        let screen =
-            (!json && std::io::stdout().is_terminal()).then(|| Screen::new(std::io::stdout()));
+    fn new(plan: &Plan, json: bool, in_lines: bool) -> Self {
+        let draws = !json && !in_lines && std::io::stdout().is_terminal();
+        let screen = draws.then(|| Screen::new(std::io::stdout()));
         Show {
             watch: Watch::new(plan),
             screen,
@@ -291,6 +294,16 @@ impl Show {
     }
 
     fn show(&mut self, live: &Live) {
+        if self.screen.is_none() {
+            for line in &live.told {
+                let line = if self.json {
+                    serde_json::json!({ "came_to": line }).to_string()
+                } else {
+                    format!("{:.1} s  {line}", live.elapsed_ns as f64 / 1e9)
+                };
+                self.say(&line);
+            }
+        }
         let view = self.watch.look(live);
         if let Some(screen) = &mut self.screen {
             // A terminal that went away must not end the run.
@@ -302,8 +315,12 @@ impl Show {
             } else {
                 plain_line(view)
             };
-            let _ =
-                std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes());
+            self.say(&line);
         }
+    }
+
+    /// Whoever reads the lines may go away before the run ends.
+    fn say(&self, line: &str) {
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes());
     }
 }

@@ -143,10 +143,14 @@ fn faults_and_budgets(page: &mut String, report: &Report) {
                 Cell::count(fault.tick),
                 Cell::text(&fault.who),
                 Cell::text(&fault.what),
-                Cell::text(if fault.struck { "yes" } else { "no" }),
+                Cell::text(match &fault.came_to {
+                    Some(came_to) => came_to,
+                    None if fault.struck => "struck",
+                    None => "has not struck",
+                }),
             ]
         });
-        table(page, &["tick", "who", "what", "has struck"], rows);
+        table(page, &["tick", "who", "what", "came to"], rows);
     }
     if !report.budgets.is_empty() {
         section(page, "Budgets broken");

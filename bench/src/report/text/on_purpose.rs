@@ -10,15 +10,15 @@ pub(super) fn section(out: &mut Lines, report: &Report) {
     }
     out.title("Faults on purpose");
     for fault in report.chaos.iter().take(FAULTS_SHOWN) {
-        let came = if fault.struck {
-            ""
-        } else {
-            " (has not struck)"
+        let came_to = match &fault.came_to {
+            Some(came_to) => came_to,
+            None if fault.struck => "struck",
+            None => "has not struck",
         };
         let tick = thousands(fault.tick);
         out.wrapped(
             "  ",
-            &format!("tick {tick}: {} {}{came}", fault.who, fault.what),
+            &format!("tick {tick}: {} {}; {came_to}", fault.who, fault.what),
         );
     }
     if let more @ 1.. = report.chaos.len().saturating_sub(FAULTS_SHOWN) {
