@@ -106,6 +106,19 @@ fn a_killed_stage_is_started_again_and_not_killed_by_the_same_fault_twice() {
     expect_all_struck(&report, 3);
     assert_eq!(account(&report, "stages", "name", "detect")["restarts"], 3);
     assert_eq!(report.list("restarts").len(), 3);
+    for fault in report.list("chaos") {
+        let came_to = fault["came_to"].as_str().unwrap();
+        let told = [
+            "lost: ticks (",
+            " dead",
+            "stimulation held within ",
+            "turns since",
+        ];
+        assert!(
+            told.iter().all(|words| came_to.contains(words)),
+            "{came_to}"
+        );
+    }
 }
 
 #[test]
@@ -174,6 +187,8 @@ fn a_full_disk_costs_the_recording_and_nothing_else() {
         &["--set", "record.spool_s=0.1"],
     );
     expect_all_struck(&report, 1);
+    let came_to = report.list("chaos")[0]["came_to"].as_str().unwrap();
+    assert!(came_to.contains("blocks of the recording"), "{came_to}");
     let (kept, others): (Vec<_>, Vec<_>) = report
         .list("edges")
         .iter()

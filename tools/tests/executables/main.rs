@@ -24,6 +24,7 @@ mod place;
 mod plan;
 mod prove;
 mod python_stage;
+mod random_kills;
 mod recordings;
 mod replays;
 mod restarts;
