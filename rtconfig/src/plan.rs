@@ -166,6 +166,9 @@ pub struct StagePlan {
     /// A second process is kept prepared and parked, to take over when this one dies.
     #[serde(default)]
     pub spare: bool,
+    /// Most times that it is started again within a minute; one more death stops the session.
+    #[serde(default)]
+    pub restarts_per_minute: Option<u32>,
     /// Longest permitted run time per activation, ns; more is counted and exits 2.
     pub budget_ns: Option<u64>,
     /// Inputs in port order; behind them those that are [merged](StagePlan::merged_into) into one of them.

@@ -99,6 +99,15 @@ impl Run {
         let position = pacing.map(|p| bank.inputs[p].position.load(Ordering::Relaxed));
         let flip = process.words().flip.load(Ordering::Acquire);
         let who = process.name.clone();
+        let stage = process.part.stage().map(|s| &self.processes.plan.stages[s]);
+        if let Some(most) = stage.and_then(|stage| stage.restarts_per_minute)
+            && !wanted
+            && !self.deaths[index].permit(at_ns, most)
+        {
+            return Err(format!(
+                "has been started again {most} times within a minute, and is not to be more often (`restarts_per_minute`)"
+            ));
+        }
         let verdict = if wanted {
             Verdict::Restart
         } else {

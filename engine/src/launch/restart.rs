@@ -15,9 +15,13 @@ const MOST_IN_VAIN: u32 = 5;
 /// The same for one that somebody else kills again and again (the kernel for want of memory, say).
 const MOST_KILLED_IN_VAIN: u32 = 50;
 
+const MINUTE_NS: u64 = 60_000_000_000;
+
 /// What is known of one process's deaths.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Deaths {
+    /// When it was started again within the last minute, ns.
+    restarted_ns: Vec<u64>,
     /// Flips at the last death.
     flip: u64,
     /// Deaths in a row without a flip between.
@@ -38,6 +42,17 @@ pub(super) enum Verdict {
 }
 
 impl Deaths {
+    /// May it be started again at `now_ns`, if that is permitted so often in a minute? Counts it, if it may.
+    pub fn permit(&mut self, now_ns: u64, most: u32) -> bool {
+        self.restarted_ns
+            .retain(|at_ns| now_ns.saturating_sub(*at_ns) < MINUTE_NS);
+        let may = self.restarted_ns.len() < most as usize;
+        if may {
+            self.restarted_ns.push(now_ns);
+        }
+        may
+    }
+
     /// Judges a death: `flip` and `position` (of the pacing input) are what its last activation left; `own_fault` tells a
     /// crash or panic from a kill by somebody else, for which no block is to blame.
     pub fn judge(&mut self, flip: u64, position: Option<u64>, own_fault: bool) -> Verdict {
@@ -159,6 +174,17 @@ mod tests {
         let mut deaths = Deaths::default();
         assert_eq!(deaths.judge(10, Some(4), true), Verdict::Restart);
         assert_eq!(deaths.judge(10, Some(4), true), Verdict::PassOver(4));
+    }
+
+    #[test]
+    fn so_many_restarts_in_a_minute_are_permitted_and_more_in_the_next() {
+        let mut deaths = Deaths::default();
+        let second = 1_000_000_000;
+        let permitted = [0, 10, 20, 59, 60, 61, 70, 71].map(|s| deaths.permit(s * second, 3));
+        assert_eq!(
+            permitted,
+            [true, true, true, false, true, false, true, false]
+        );
     }
 
     #[test]

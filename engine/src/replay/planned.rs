@@ -353,6 +353,7 @@ fn quiet(stage: &StagePlan) -> StagePlan {
         overrun: Overrun::Skip,
         on_death: OnDeath::Stop,
         spare: false,
+        restarts_per_minute: None,
         budget_ns: None,
         ..stage.clone()
     }
@@ -541,6 +542,7 @@ impl Builder {
                 overrun: Overrun::Skip,
                 on_death: OnDeath::Stop,
                 spare: false,
+                restarts_per_minute: None,
                 budget_ns: None,
                 inputs,
                 outputs: Vec::new(),

@@ -400,6 +400,7 @@ fn duty<S: Stage>(
             overrun: Overrun::Skip,
             on_death: OnDeath::Stop,
             spare: false,
+            restarts_per_minute: None,
             budget_ns: None,
             pacing: (!inputs.is_empty()).then_some(0),
             inputs: input_plans

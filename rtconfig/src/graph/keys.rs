@@ -122,6 +122,10 @@ macro_rules! with_engine_keys {
             /// starts slowly (Python takes 100 ms, a built-in stage 3). Default false.
             #[serde(default)]
             pub spare: Option<bool>,
+            /// With `on_death = "restart"`: at most so many times in a minute, 1 or more; one more death stops the session. Default: as
+            /// often as it dies, unless it dies again and again without finishing one activation.
+            #[serde(default)]
+            pub restarts_per_minute: Option<u32>,
             /// Longest permitted run time of one activation in nanoseconds; more is counted and ends in exit code 2.
             #[serde(default)]
             pub budget_ns: Option<u64>,

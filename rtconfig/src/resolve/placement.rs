@@ -27,6 +27,7 @@ pub struct Placed {
     pub overrun: Overrun,
     pub on_death: OnDeath,
     pub spare: bool,
+    pub restarts_per_minute: Option<u32>,
     pub budget_ns: Option<u64>,
 }
 
@@ -77,6 +78,14 @@ pub fn place(graph: &Graph, wiring: &Wiring<'_>, problems: &mut Vec<Problem>) ->
         .collect();
     for (stage, placed) in wiring.stages.iter().zip(&stages) {
         check_numbers(graph, stage, problems);
+        if placed.restarts_per_minute == Some(0) {
+            problems.push(graph.stage_problem(
+                stage.name,
+                "restarts_per_minute",
+                "0 restarts in a minute are none",
+                "say on_death = \"stop\", or choose 1 or more",
+            ));
+        }
         if placed.spare && placed.on_death != OnDeath::Restart {
             problems.push(graph.stage_problem(
                 stage.name,
@@ -192,6 +201,7 @@ fn unpaced_stage(graph: &Graph, stage: &Wired<'_>, pace: Pace) -> Placed {
         overrun: overrun(graph, stage),
         on_death: keys.on_death.or(defaults.on_death).unwrap_or(OnDeath::Stop),
         spare: keys.spare.or(defaults.spare).unwrap_or(false),
+        restarts_per_minute: keys.restarts_per_minute.or(defaults.restarts_per_minute),
         budget_ns: keys.budget_ns.or(defaults.budget_ns),
     }
 }
@@ -273,6 +283,7 @@ fn paced_stage(
         overrun: overrun(graph, stage),
         on_death: keys.on_death.or(defaults.on_death).unwrap_or(OnDeath::Stop),
         spare: keys.spare.or(defaults.spare).unwrap_or(false),
+        restarts_per_minute: keys.restarts_per_minute.or(defaults.restarts_per_minute),
         budget_ns: keys.budget_ns.or(defaults.budget_ns),
     }
 }

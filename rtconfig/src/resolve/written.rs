@@ -299,6 +299,9 @@ fn engine_keys(table: &mut Table, stage: &StagePlan) {
     if stage.spare {
         table.insert("spare", Item::Value(true.into()));
     }
+    if let Some(restarts) = stage.restarts_per_minute {
+        table.insert("restarts_per_minute", whole(restarts));
+    }
     if let Some(budget_ns) = stage.budget_ns {
         table.insert("budget_ns", whole(budget_ns));
     }

@@ -386,3 +386,39 @@ fn a_stage_that_computes_without_end_is_killed_by_name() {
         ended.stdout
     );
 }
+
+#[test]
+fn a_stage_that_dies_more_often_in_a_minute_than_it_may_stops_the_session() {
+    let _alone = alone();
+    let place = Place::new();
+    let graph = graph(
+        &place,
+        r#"{ fault = "kill", stage = "band", between = [200, 900], times = 4 }"#,
+    );
+    let ended = place
+        .run_session(
+            &[
+                "run",
+                &graph,
+                "--duration",
+                "20s",
+                "--set",
+                "stage.band.on_death=restart",
+                "--set",
+                "stage.band.restarts_per_minute=3",
+            ],
+            60,
+        )
+        .expect(1);
+    place.expect_nothing_left();
+    let report = Report::read(&place.report());
+    assert_eq!(report.list("restarts").len(), 3);
+    let fault = &report.list("faults")[0];
+    assert_eq!(fault["who"], "band");
+    let what = fault["what"].as_str().unwrap();
+    assert!(
+        what.contains("started again 3 times within a minute"),
+        "{what}\n{}",
+        ended.stdout
+    );
+}

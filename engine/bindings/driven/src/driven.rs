@@ -615,6 +615,7 @@ fn duty(wanted: &Wanted<'_>, described: Described, part: &dyn Fn(&str) -> String
             overrun: Overrun::Skip,
             on_death: OnDeath::Stop,
             spare: false,
+            restarts_per_minute: None,
             budget_ns: None,
             pacing: (!source).then_some(0),
             inputs: wanted
