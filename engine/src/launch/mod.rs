@@ -23,6 +23,7 @@ mod run;
 mod session_file;
 mod spare;
 mod supervise;
+mod ties;
 mod used_files;
 mod witness;
 

@@ -12,6 +12,7 @@ use super::prepare::{Part, Process, Processes};
 use super::recording::Ended;
 use super::restart::Deaths;
 use super::supervise::{Happened, Supervisor};
+use super::ties::Ties;
 use super::witness::Witnesses;
 use super::{LaunchError, Options, segment_name};
 use crate::abi::{OPEN, PAGE, segment, session_state, stage_state};
@@ -206,7 +207,7 @@ pub(super) struct Run {
     pub(super) silences: Vec<Silence>,
     asked: Vec<bool>,
     pub(super) ended_by: Option<String>,
-    ties: Vec<Tie>,
+    ties: Ties,
     pub(super) rt: RtState,
 }
 
@@ -257,7 +258,7 @@ impl Run {
             died: vec![false; count],
             asked: vec![false; count],
             ended_by: None,
-            ties: Vec::new(),
+            ties: Ties::new(),
             rt: RtState {
                 active: why.is_empty(),
                 why,
@@ -496,11 +497,7 @@ impl Run {
     }
 
     fn tie(&mut self, now_ns: u64) {
-        if self
-            .ties
-            .last()
-            .is_some_and(|t| now_ns < t.monotonic_ns + 1_000_000_000)
-        {
+        if !self.ties.is_due(now_ns) {
             return;
         }
         let sources = account::sources(&self.processes);
@@ -614,7 +611,7 @@ impl Run {
             stalls: stalls.collect(),
             chaos,
             holds: self.holds.over,
-            ties: self.ties,
+            ties: self.ties.into_rows(),
             recording: recorded
                 .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),
             plan: self.processes.plan.clone(),
