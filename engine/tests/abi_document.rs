@@ -70,11 +70,11 @@ fn in_code() -> BTreeMap<String, Layout> {
             position tick first_frame origin_stream flags origin_first origin_frame cause part parts valid lost settling
             epoch sampled_ns arrived_ns committed_ns user reserved
         }
-        SessionWords { state start_ns start_tick stop_tick stop run_ns period_ns off }
+        SessionWords { state start_ns start_tick stop_tick stop run_ns period_ns off held }
         TimerWords { tick tick_ns }
         StageWords {
             owner state asks_stop heartbeat_ns flip policy priority cpu locked_bytes allocations minor_faults
-            major_faults voluntary involuntary spurious over_budget worst_ns epoch reason rt_why
+            major_faults voluntary involuntary spurious over_budget worst_ns epoch injected reason rt_why
         }
         StageOrders { start_time generation epoch poison }
         StageGeometry {
@@ -115,6 +115,7 @@ fn constants_in_code() -> BTreeMap<String, u64> {
         end_reason::NONE end_reason::FINISHED end_reason::STOPPED end_reason::FAULT end_reason::DIED
         circumstance::OFF circumstance::STARTED_OVER circumstance::PASSED_OVER circumstance::FINISH circumstance::DROPPED
         circumstance::WITHHELD circumstance::SCATTERED circumstance::UNRECORDED
+        circumstance::INJECTED circumstance::HELD
         RING_GEOMETRY_AT TYPE_AT SEAT_TABLE_AT STAGE_GEOMETRY_AT TELEMETRY_RECORDER_AT TELEMETRY_SLOTS_AT
         session_state::LOADING session_state::VALIDATING session_state::PREPARING session_state::READY
         session_state::RUNNING session_state::DRAINING session_state::CLOSED session_state::FAILED

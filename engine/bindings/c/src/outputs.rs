@@ -164,7 +164,7 @@ pub struct Context {
     pub append_bytes: usize,
     /// Parameter epoch.
     pub epoch: u32,
-    /// Stimulation has been switched off: a stage that stimulates must refuse whatever it is told.
+    /// Stimulation has been switched off, or is held while a process is dead: a stage that stimulates must refuse whatever it is told.
     pub off: bool,
 }
 
