@@ -1,13 +1,14 @@
 //! A session from the ready barrier to the report.
 
 use super::account;
-use super::collect::{Collector, LoopNow};
+use super::collect::{Collector, LoopNow, Measured};
 use super::commands::Commands;
 use super::listener::Listener;
 use super::prepare::{Part, Process, Processes};
 use super::recording::Ended;
 use super::restart::Deaths;
 use super::supervise::{Happened, Supervisor};
+use super::told::Told;
 use super::witness::Witnesses;
 use super::{LaunchError, Options};
 use crate::abi::{OPEN, session_state, stage_state};
@@ -60,6 +61,7 @@ pub struct Live {
 pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchError> {
     arm_as_told();
     let mut collector = Collector::new(plan.timer.is_some(), plan.tick_ns);
+    collector.walk_worst(plan);
     // Held for the whole run.
     let _latency = plan
         .timer
@@ -179,12 +181,13 @@ fn check_real_time(processes: &Processes, options: &Options<'_>) -> Result<(), L
 
 pub(super) struct Run {
     pub(super) processes: Processes,
-    collector: Collector,
+    pub(super) collector: Collector,
     pub(super) supervisor: Supervisor,
     /// Gone before the processes are: nobody is to ask a session that closes.
     listener: Option<Listener>,
     pub(super) commands: Commands,
-    witnesses: Witnesses,
+    pub(super) witnesses: Witnesses,
+    pub(super) told: Told,
     pub(super) start_ns: u64,
     started_realtime_ns: u64,
     pub(super) faults: Vec<Fault>,
@@ -220,6 +223,7 @@ impl Run {
         };
         Ok(Run {
             witnesses: Witnesses::start(cpus),
+            told: Told::default(),
             supervisor,
             listener: Some(listener),
             commands: Commands::new(count),
@@ -347,6 +351,7 @@ impl Run {
             }
         }
         let now_ns = os::monotonic_ns();
+        self.tell(now_ns);
         self.collector.drain(now_ns);
         self.tie(now_ns);
         let live = self.live(now_ns);
@@ -493,6 +498,7 @@ impl Run {
         recorded: Option<Ended>,
     ) -> Outcome {
         self.listener = None;
+        self.tell(end_ns);
         (options.before_check)(&self.processes);
         let start_tick = self
             .processes
@@ -528,7 +534,12 @@ impl Run {
                 worst_ns,
             })
         });
-        let (hops, loop_hop, intervals) = self.collector.finish(end_ns);
+        let Measured {
+            hops,
+            loop_hop,
+            intervals,
+            worst,
+        } = self.collector.finish(end_ns);
         let start_ns = self.start_ns;
         let stalls = self
             .witnesses
@@ -557,6 +568,7 @@ impl Run {
             stages: records,
             broken_budgets: budgets.collect(),
             stalls: stalls.collect(),
+            worst,
             ties: self.ties,
             recording: recorded
                 .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),
