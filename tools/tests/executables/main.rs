@@ -33,3 +33,4 @@ mod tracer;
 mod turns;
 mod unprivileged;
 mod usage;
+mod why;
