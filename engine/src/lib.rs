@@ -20,6 +20,8 @@ mod due;
 #[cfg(not(loom))]
 pub mod elements;
 #[cfg(not(loom))]
+pub mod hindsight;
+#[cfg(not(loom))]
 pub mod launch;
 pub mod os;
 #[cfg(not(loom))]

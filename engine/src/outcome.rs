@@ -1,5 +1,6 @@
 //! What a run leaves behind: accounts, histograms, states, faults. `bench` turns it into reports.
 
+use crate::hindsight::Walk;
 use ephapse_rtconfig::plan::{Plan, SeatKind};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub struct Outcome {
     pub holds: Vec<Hold>,
     /// Faults that the graph asked for, in order of their ticks.
     pub chaos: Vec<Struck>,
+    /// The ten decisions that waited longest, longest first, walked back; none of an unpaced run.
+    pub worst: Vec<Walk>,
     /// What was recorded; `None` if nothing was to be.
     pub recording: Option<RecordingRecord>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
@@ -330,6 +333,31 @@ pub struct Stall {
     pub at_ns: u64,
     /// How late it was, ns.
     pub length_ns: u64,
+}
+
+impl Stall {
+    /// Who tells of stalls among the session's events.
+    pub const TELLER: &str = "witness";
+
+    /// How an event tells of it that stands at its time.
+    pub fn says(&self) -> String {
+        let (ms, ns) = (self.length_ns / 1_000_000, self.length_ns % 1_000_000);
+        format!("stall of CPU {}: {ms}.{ns:06} ms", self.cpu)
+    }
+
+    /// The stall that an event tells of; `None` if it tells of something else.
+    pub fn told(who: &str, what: &str, at_ns: u64) -> Option<Self> {
+        let rest = what.strip_prefix("stall of CPU ")?;
+        let (cpu, length) = rest.strip_suffix(" ms")?.split_once(": ")?;
+        let (ms, ns) = length.split_once('.')?;
+        let ms: u64 = ms.parse().ok()?;
+        let ns: u64 = ns.parse().ok()?;
+        (who == Self::TELLER).then_some(Stall {
+            cpu: cpu.parse().ok()?,
+            at_ns,
+            length_ns: ms.checked_mul(1_000_000)?.checked_add(ns)?,
+        })
+    }
 }
 
 /// One row of the tie table.

@@ -4,8 +4,8 @@
 use super::graph::ACT;
 use super::script::{END_NS, PERIOD_NS, START_NS, Script};
 use ephapse_engine::abi::{ActivationRecord, segment};
-use ephapse_engine::launch::{Collector, Records, Watched};
-use ephapse_engine::outcome::{Hop, Interval, Outcome, RtState};
+use ephapse_engine::launch::{Collector, Measured, Records, Watched};
+use ephapse_engine::outcome::{Outcome, RtState};
 use ephapse_engine::runner::telemetry::{self, TelemetryReader, TelemetryWriter};
 use ephapse_engine::shm::{Segment, ShmError};
 use ephapse_rtconfig::plan::Plan;
@@ -108,7 +108,7 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         });
     }
     collector.start(START_NS);
-    let (hops, loop_hop, intervals) = collect(collector, &mut feeds)?;
+    let measured = collect(collector, &mut feeds)?;
     Ok(Outcome {
         plan: plan.clone(),
         started_realtime_ns: STARTED_REALTIME_NS,
@@ -127,22 +127,21 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         rings: Vec::new(),
         edges: Vec::new(),
         sources: Vec::new(),
-        hops,
-        loop_hop,
-        intervals,
+        hops: measured.hops,
+        loop_hop: measured.loop_hop,
+        intervals: measured.intervals,
         stages: Vec::new(),
         broken_budgets: Vec::new(),
         stalls: Vec::new(),
+        worst: measured.worst,
         recording: None,
         ties: Vec::new(),
     })
 }
 
-type Collected = (Vec<Hop>, Option<Hop>, Vec<Interval>);
-
 /// The collector drains for as long as the script is written. It takes the script's clock for its own, and each second of
 /// it ends only when the collector has seen that: so it is known which interval holds what.
-fn collect(mut collector: Collector, feeds: &mut [Feed<'_>]) -> Result<Collected, String> {
+fn collect(mut collector: Collector, feeds: &mut [Feed<'_>]) -> Result<Measured, String> {
     let now_ns = AtomicU64::new(START_NS);
     let seen_ns = AtomicU64::new(0);
     std::thread::scope(|scope| {

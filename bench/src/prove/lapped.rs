@@ -46,7 +46,7 @@ fn looked_at_too_late(scripted: Outcome, checks: &mut Checks) -> Result<(), Stri
     }
     let mut collector = Collector::new(true, PERIOD_NS);
     collector.watch(Watched::timer(), reader);
-    let (hops, _, _) = collector.finish(1);
+    let hops = collector.finish(1).hops;
     let missing = hops.iter().map(|hop| hop.missing).sum();
     checks.count(
         "a ring that went round three times: records missed",
@@ -80,7 +80,7 @@ fn raced(checks: &mut Checks) -> Result<(), String> {
             while !over.load(Ordering::Acquire) {
                 collector.drain(1);
             }
-            collector.finish(1).0
+            collector.finish(1).hops
         });
         for index in 0..RACED {
             writer.push(&record(index));

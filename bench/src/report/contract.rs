@@ -4,6 +4,7 @@
 //! engine's own records do. Keys may be added within `ephapse-report 1`; none changes its meaning or goes.
 
 use super::certificate::ReplayReport;
+use super::walks::WalkReport;
 use ephapse_engine::outcome::{HopKind, Verdict};
 use ephapse_rtconfig::plan::SeatKind;
 use schemars::JsonSchema;
@@ -68,6 +69,9 @@ pub struct Report {
     /// Sampled (last frame used) to command handed to the device; null without a stimulate stage.
     #[serde(rename = "loop")]
     pub loop_latency: Option<LoopReport>,
+    /// The ten decisions that waited longest, longest first (those counted that never came before them), stage by stage.
+    #[serde(default)]
+    pub worst: Vec<WalkReport>,
     /// Every other hop.
     pub hops: Vec<HopReport>,
     /// Processes as read back from the kernel, timer first.

@@ -2,6 +2,7 @@
 
 use super::ReplayReport;
 use super::contract::*;
+use super::walks::WalkReport;
 use super::{bins, bounds, figures, why};
 use ephapse_engine::outcome::{self, HopKind, Outcome, Verdict};
 use std::time::{Duration, SystemTime};
@@ -44,6 +45,11 @@ impl Report {
                 .loop_hop
                 .as_ref()
                 .map(|hop| loop_report(hop, outcome)),
+            worst: outcome
+                .worst
+                .iter()
+                .map(|walk| WalkReport::new(walk, Some(outcome.start_ns)))
+                .collect(),
             hops: outcome.hops.iter().map(HopReport::from).collect(),
             stages: outcome
                 .stages

@@ -6,6 +6,7 @@
 
 mod bins;
 mod bounds;
+mod causes;
 mod certificate;
 mod contract;
 mod figures;
@@ -17,6 +18,7 @@ mod logs;
 mod recorded;
 mod text;
 pub mod units;
+mod walks;
 mod why;
 
 pub use certificate::{
@@ -26,6 +28,7 @@ pub use contract::*;
 pub use files::write;
 pub use html::html;
 pub use text::text;
+pub use walks::{CauseReport, WalkHopReport, WalkReport, walk_text};
 
 pub(crate) use figures::curve;
 pub use from_outcome::rfc3339;

@@ -4,7 +4,8 @@
 
 use super::prepare::origin_of;
 use crate::abi::{ActivationRecord, circumstance};
-use crate::outcome::{Hop, HopKind, Interval};
+use crate::hindsight::{Decisions, Happened, Route, Walk, Worst};
+use crate::outcome::{Hop, HopKind, Interval, Stall};
 use crate::runner::telemetry::TelemetryReader;
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::plan::{Adapter, Pace, Plan, StagePlan};
@@ -118,8 +119,12 @@ struct Source {
     watched: Watched,
     records: Box<dyn Records>,
     hops: Vec<Hop>,
-    last_origin: Option<u64>,
+    decisions: Decisions,
     last_tick: Option<u64>,
+    /// Records taken.
+    taken: u64,
+    /// Its place on the way that decisions are walked back.
+    station: Option<usize>,
 }
 
 /// The histograms of a session. Drained from time to time, it gives them at the end.
@@ -135,6 +140,19 @@ pub struct Collector {
     decisions: u64,
     last_closed: Option<LoopNow>,
     latest_ns: u64,
+    worst: Option<Worst>,
+}
+
+/// What a collector has measured.
+pub struct Measured {
+    /// Hops, but for the loop.
+    pub hops: Vec<Hop>,
+    /// The loop; of several stimulate stages the first one's.
+    pub loop_hop: Option<Hop>,
+    /// The same, one interval at a time.
+    pub intervals: Vec<Interval>,
+    /// The decisions that waited longest, longest first, walked back: if they were to be.
+    pub worst: Vec<Walk>,
 }
 
 /// Loop latency of the last moments, for the screen.
@@ -248,17 +266,28 @@ impl Collector {
             decisions: 0,
             last_closed: None,
             latest_ns: 0,
+            worst: None,
         }
+    }
+
+    /// From now on what takes records of this plan's processes keeps those that are needed to walk the worst decisions
+    /// back. To be called before they are watched; of an unpaced run there are none.
+    pub fn walk_worst(&mut self, plan: &Plan) {
+        self.worst = self.paced.then(|| Worst::of(Route::of(plan)));
     }
 
     /// Watches one process.
     pub fn watch(&mut self, watched: Watched, records: impl Records + 'static) {
+        let worst = self.worst.as_ref();
+        let station = worst.and_then(|worst| worst.station(&watched.name));
         self.sources.push(Source {
             watched,
             records: Box::new(records),
             hops: Vec::new(),
-            last_origin: None,
+            decisions: Decisions::default(),
             last_tick: None,
+            taken: 0,
+            station,
         });
     }
 
@@ -271,9 +300,16 @@ impl Collector {
     pub fn drain(&mut self, now_ns: u64) {
         for index in 0..self.sources.len() {
             while let Some(record) = self.sources[index].records.take() {
+                let source = &mut self.sources[index];
+                let number = source.taken + source.records.missing();
+                source.taken += 1;
+                if let (Some(worst), Some(station)) = (&mut self.worst, source.station) {
+                    worst.record(station, number, &record);
+                }
                 self.account(index, &record);
             }
         }
+        self.worst.iter_mut().for_each(Worst::look);
         let elapsed = now_ns.saturating_sub(self.start_ns);
         if self.start_ns != 0 && elapsed >= self.current_from_ns + self.interval_ns {
             self.close_interval(elapsed);
@@ -341,11 +377,7 @@ impl Collector {
             return;
         }
         // Decisions that never came waited for this one.
-        let jump = source
-            .last_origin
-            .map_or(0, |last| record.origin_frame.saturating_sub(last));
-        let lost = (jump / source.watched.origin_frames.max(1)).saturating_sub(1);
-        source.last_origin = Some(record.origin_frame);
+        let lost = source.decisions.lost(&source.watched, record);
         let block_ns = source.watched.origin_ns;
         source.record(
             HopKind::Loop,
@@ -407,8 +439,19 @@ impl Collector {
         }
     }
 
-    /// Everything measured: hops, the loop among them apart, intervals.
-    pub fn finish(mut self, now_ns: u64) -> (Vec<Hop>, Option<Hop>, Vec<Interval>) {
+    /// A witness saw a CPU stand still; `at_ns` on CLOCK_MONOTONIC.
+    pub fn stall(&mut self, stall: Stall) {
+        self.worst.iter_mut().for_each(|worst| worst.stall(stall));
+    }
+
+    /// Something befell a process.
+    pub fn event(&mut self, event: &Happened) {
+        let worst = self.worst.iter_mut();
+        worst.for_each(|worst| worst.event(event.clone()));
+    }
+
+    /// Everything measured.
+    pub fn finish(mut self, now_ns: u64) -> Measured {
         self.drain(now_ns);
         self.close_interval(now_ns.saturating_sub(self.start_ns));
         let mut hops = Vec::new();
@@ -425,7 +468,12 @@ impl Collector {
                 }
             }
         }
-        (hops, loop_hop, self.intervals)
+        Measured {
+            hops,
+            loop_hop,
+            intervals: self.intervals,
+            worst: self.worst.map(Worst::finish).unwrap_or_default(),
+        }
     }
 }
 
@@ -472,7 +520,7 @@ mod tests {
         let mut collector = Collector::new(true, PERIOD_NS);
         collector.watch(watched, records.into_iter());
         collector.start(START_NS);
-        let (mut hops, _, _) = collector.finish(START_NS + 1);
+        let mut hops = collector.finish(START_NS + 1).hops;
         assert_eq!(hops.len(), 1);
         hops.remove(0)
     }
@@ -547,7 +595,7 @@ mod tests {
             };
             collector.watch(watched, vec![record].into_iter());
         }
-        let (hops, loop_hop, _) = collector.finish(START_NS + 1);
+        let Measured { hops, loop_hop, .. } = collector.finish(START_NS + 1);
         assert_eq!(loop_hop.map(|hop| hop.stage), Some("left".to_owned()));
         let right = hops.iter().filter(|hop| hop.kind == HopKind::Loop);
         assert_eq!(

@@ -42,10 +42,15 @@ impl Events {
 
     /// Appends an event, over the oldest when the segment is full.
     pub fn say(&mut self, tick: u64, who: &str, what: &str) {
+        self.say_at(os::monotonic_ns(), tick, who, what);
+    }
+
+    /// The same of something that was at `at_ns`.
+    pub fn say_at(&mut self, at_ns: u64, tick: u64, who: &str, what: &str) {
         self.count += 1;
         let entry = EventEntry {
             number: self.count,
-            at_ns: os::monotonic_ns(),
+            at_ns,
             tick,
             who: text::fixed(who),
             what: text::fixed(what),

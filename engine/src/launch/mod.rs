@@ -24,10 +24,11 @@ mod session_file;
 mod spare;
 mod supervise;
 mod ties;
+mod told;
 mod used_files;
 mod witness;
 
-pub use collect::{Collector, LoopNow, Records, Watched};
+pub use collect::{Collector, LoopNow, Measured, Records, Watched};
 pub use events::{Event, read_entries, read_events};
 pub use place::{runtime_dir, segment_name};
 pub use prepare::{Part, Process, Processes, for_exec};

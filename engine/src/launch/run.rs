@@ -3,7 +3,7 @@
 use super::account;
 use super::aftermath::Aftermaths;
 use super::chaos::Chaos;
-use super::collect::{Collector, LoopNow};
+use super::collect::{Collector, LoopNow, Measured};
 use super::commands::Commands;
 use super::hold::Holds;
 use super::hung::Silence;
@@ -13,6 +13,7 @@ use super::recording::Ended;
 use super::restart::Deaths;
 use super::supervise::{Happened, Supervisor};
 use super::ties::Ties;
+use super::told::Told;
 use super::witness::Witnesses;
 use super::{LaunchError, Options, segment_name};
 use crate::abi::{OPEN, PAGE, segment, session_state, stage_state};
@@ -70,6 +71,7 @@ pub struct Live {
 pub fn launch(plan: &Plan, options: &mut Options<'_>) -> Result<Outcome, LaunchError> {
     arm_as_told();
     let mut collector = Collector::new(plan.timer.is_some(), plan.tick_ns);
+    collector.walk_worst(plan);
     // Held for the whole run.
     let _latency = plan
         .timer
@@ -189,14 +191,15 @@ fn check_real_time(processes: &Processes, options: &Options<'_>) -> Result<(), L
 
 pub(super) struct Run {
     pub(super) processes: Processes,
-    collector: Collector,
+    pub(super) collector: Collector,
     pub(super) supervisor: Supervisor,
     /// Gone before the processes are: nobody is to ask a session that closes.
     listener: Option<Listener>,
     pub(super) commands: Commands,
-    witnesses: Witnesses,
     pub(super) chaos: Chaos,
     pub(super) aftermaths: Aftermaths,
+    pub(super) witnesses: Witnesses,
+    pub(super) told: Told,
     pub(super) start_ns: u64,
     started_realtime_ns: u64,
     pub(super) faults: Vec<Fault>,
@@ -241,6 +244,7 @@ impl Run {
         };
         Ok(Run {
             witnesses: Witnesses::start(cpus),
+            told: Told::default(),
             supervisor,
             listener: Some(listener),
             commands: Commands::new(count),
@@ -384,6 +388,7 @@ impl Run {
         let now_ns = os::monotonic_ns();
         self.end_hung(now_ns);
         self.suffer(now_ns);
+        self.tell(now_ns);
         self.collector.drain(now_ns);
         self.tie(now_ns);
         let live = Live {
@@ -544,6 +549,7 @@ impl Run {
         recorded: Option<Ended>,
     ) -> Outcome {
         self.listener = None;
+        self.tell(end_ns);
         (options.before_check)(&self.processes);
         let start_tick = self
             .processes
@@ -580,7 +586,12 @@ impl Run {
             })
         });
         let chaos = self.struck();
-        let (hops, loop_hop, intervals) = self.collector.finish(end_ns);
+        let Measured {
+            hops,
+            loop_hop,
+            intervals,
+            worst,
+        } = self.collector.finish(end_ns);
         let start_ns = self.start_ns;
         let stalls = self
             .witnesses
@@ -612,6 +623,7 @@ impl Run {
             chaos,
             holds: self.holds.over,
             ties: self.ties.into_rows(),
+            worst,
             recording: recorded
                 .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),
             plan: self.processes.plan.clone(),

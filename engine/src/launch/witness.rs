@@ -4,7 +4,7 @@
 use crate::os;
 use crate::outcome::Stall;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
@@ -15,44 +15,52 @@ pub const PRIORITY: u8 = 92;
 const SLEEP_NS: u64 = 1_000_000;
 /// Lateness from which on it is called a stall.
 const STALL_NS: u64 = 2_000_000;
-/// Stalls kept; more are only worth counting, and a run that has them is no measurement.
+/// Stalls kept for the report; a run that has more is no measurement.
 const MOST_STALLS: usize = 4096;
 
 /// The witnesses of a session. Dropped, they end.
 pub(super) struct Witnesses {
     over: Arc<AtomicBool>,
-    stalls: Arc<Mutex<Vec<Stall>>>,
+    /// No lock between them and the launcher: a witness that waits for a launcher of normal priority would take that for a
+    /// stall.
+    seen: mpsc::Receiver<Stall>,
+    stalls: Vec<Stall>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Witnesses {
     pub fn start(cpus: impl IntoIterator<Item = u32>) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        let stalls = Arc::new(Mutex::new(Vec::new()));
+        let (send, seen) = mpsc::channel();
         let threads = cpus.into_iter().map(|cpu| {
-            let (over, stalls) = (over.clone(), stalls.clone());
-            std::thread::spawn(move || watch(cpu, &over, &stalls))
+            let (over, send) = (over.clone(), send.clone());
+            std::thread::spawn(move || watch(cpu, &over, &send))
         });
         Witnesses {
             threads: threads.collect(),
             over,
-            stalls,
+            seen,
+            stalls: Vec::new(),
         }
     }
 
-    /// Stalls seen so far, in order of their time.
+    /// Stalls seen since the last look.
+    pub fn look(&mut self) -> Vec<Stall> {
+        let new: Vec<Stall> = self.seen.try_iter().collect();
+        let room = MOST_STALLS.saturating_sub(self.stalls.len());
+        self.stalls.extend(new.iter().take(room));
+        new
+    }
+
+    /// Stalls seen up to the last look, in order of their time.
     pub fn stalls(&self) -> Vec<Stall> {
-        let mut stalls = self
-            .stalls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let mut stalls = self.stalls.clone();
         stalls.sort_by_key(|s| s.at_ns);
         stalls
     }
 }
 
-fn watch(cpu: u32, over: &AtomicBool, stalls: &Mutex<Vec<Stall>>) {
+fn watch(cpu: u32, over: &AtomicBool, seen: &mpsc::Sender<Stall>) {
     core_affinity::set_for_current(core_affinity::CoreId { id: cpu as usize });
     if let Ok(value) = ThreadPriorityValue::try_from(PRIORITY) {
         // Without the privilege it witnesses at normal priority, as the stages then run.
@@ -70,14 +78,12 @@ fn watch(cpu: u32, over: &AtomicBool, stalls: &Mutex<Vec<Stall>>) {
         now_ns = os::monotonic_ns();
         let length_ns = now_ns.saturating_sub(due_ns);
         if length_ns >= STALL_NS {
-            let mut stalls = stalls.lock().unwrap_or_else(PoisonError::into_inner);
-            if stalls.len() < MOST_STALLS {
-                stalls.push(Stall {
-                    cpu,
-                    at_ns: due_ns,
-                    length_ns,
-                });
-            }
+            // The receiver outlives this thread.
+            let _ = seen.send(Stall {
+                cpu,
+                at_ns: due_ns,
+                length_ns,
+            });
         }
     }
 }

@@ -9,6 +9,7 @@ mod observer;
 mod run;
 mod session;
 mod values;
+mod why;
 
 pub use bench::{BenchArgs, BenchWhat};
 pub use capture::{
@@ -24,6 +25,7 @@ pub use session::{
     MarkArgs, OffArgs, RecordArgs, RestartArgs, SessionGraphArgs, SetArgs, StatusArgs, StopArgs,
     Switch,
 };
+pub use why::WhyArgs;
 
 use clap::{Parser, Subcommand};
 
@@ -113,6 +115,14 @@ pub enum Command {
     /// and whether it lives, generation, next position, blocks not yet released and for how many ms the oldest of them has
     /// waited, and the reader's account.
     Ring(RingArgs),
+    /// Says why a decision came when it did: walks it back to its frames, one line per stage, each with what is on record
+    ///
+    /// Per stage: how long it waited from its block being there (a source: from the last frame) until it was at work, when that
+    /// was, how long it ran; and the causes that stand on record in that time: preempted by whom, page faults, involuntary switches, the
+    /// CPU stood still before a witness's eyes, ticks skipped and why (late_wake, long_run, dead, no_room and behind whom), longer
+    /// than its budget or a tick, started again. All that was waited and run is the total. A record that is missing is said and
+    /// nothing is guessed. Reads the capture, also while it is being written: then the newest decision may be 0.2 s old.
+    Why(WhyArgs),
     /// Lists the captures of a folder: when, how long, which streams, gaps, verdict, comment
     Captures(CapturesArgs),
     /// Adds a comment to a capture, in a file beside it: the capture itself is not touched

@@ -35,13 +35,8 @@ struct Listed {
 /// `ephapse captures`.
 pub fn captures(args: &CapturesArgs) -> anyhow::Result<ExitCode> {
     let folder = args.dir.as_deref().unwrap_or(Path::new("."));
-    let entries = std::fs::read_dir(folder)
-        .map_err(|error| anyhow::anyhow!("{}: cannot be read ({error})", folder.display()))?;
-    let mut files = Vec::new();
-    find(entries, DEEPEST, &mut files);
-    files.sort();
     let mut listed = Vec::new();
-    for file in files {
+    for file in files_in(folder)? {
         match Capture::open(&file)
             .map_err(anyhow::Error::from)
             .and_then(|c| {
@@ -82,6 +77,31 @@ pub fn captures(args: &CapturesArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The newest capture of a folder.
+///
+/// # Errors
+/// There is none that can be read.
+pub(super) fn newest(folder: &Path) -> anyhow::Result<Capture> {
+    let captures = files_in(folder)?.into_iter();
+    let captures = captures.filter_map(|file| Capture::open(&file).ok());
+    let newest = captures.max_by_key(|capture| capture.meta().created_realtime_ns);
+    newest.ok_or_else(|| {
+        anyhow::anyhow!(
+            "{}: there is no capture in this folder; name one, or a session that runs",
+            folder.display()
+        )
+    })
+}
+
+fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| anyhow::anyhow!("{}: cannot be read ({error})", folder.display()))?;
+    let mut files = Vec::new();
+    find(entries, DEEPEST, &mut files);
+    files.sort();
+    Ok(files)
 }
 
 /// Files called `*.cap`. Links are not followed: no folder is looked into twice.

@@ -24,6 +24,7 @@ mod run;
 mod session;
 mod tap;
 mod verify;
+mod why;
 
 use crate::cli::Command;
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Tap(args) => tap::tap(&args),
         Command::Hz(args) => hz::hz(&args),
         Command::Ring(args) => ring::ring(&args),
+        Command::Why(args) => why::why(&args),
         Command::Captures(args) => captures::captures(&args),
         Command::Comment(args) => captures::comment(&args),
         Command::Info(args) => info::info(&args),

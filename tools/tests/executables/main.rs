@@ -36,3 +36,4 @@ mod tracer;
 mod turns;
 mod unprivileged;
 mod usage;
+mod why;

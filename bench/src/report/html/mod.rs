@@ -5,6 +5,7 @@ mod distribution;
 mod hop_bars;
 mod over_time;
 mod tables;
+mod worst;
 
 use super::contract::Report;
 use super::recorded::recorded;
@@ -22,6 +23,7 @@ pub fn html(report: &Report, try_next: &[String]) -> String {
     );
     head(&mut page, report);
     plots(&mut page, report);
+    worst::all(&mut page, report);
     tables::all(&mut page, report);
     if !try_next.is_empty() {
         section(&mut page, "What to try next");

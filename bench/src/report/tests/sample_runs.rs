@@ -1,6 +1,7 @@
 //! Runs made up by hand, for the tests of the report.
 
 use crate::report::Report;
+use ephapse_engine::hindsight::{self as walked, Cause, Walk};
 use ephapse_engine::outcome::*;
 use ephapse_rtconfig::plan::{Plan, SeatKind, TimerPlan};
 use hdrhistogram::Histogram;
@@ -94,6 +95,7 @@ pub(in crate::report) fn sound() -> Outcome {
             at_ns: 2_000_000_000,
             length_ns: 3_100_000,
         }],
+        worst: vec![walk(2_001, 10_200_000), walk(7_305, 4_000_000)],
         recording: Some(RecordingRecord {
             capture: "out/demo/demo-20261118T120000.cap".into(),
             blocks: 59_988,
@@ -113,10 +115,64 @@ pub(in crate::report) fn sound() -> Outcome {
     }
 }
 
+/// A decision that came late, for its filter's CPU had stood still.
+fn walk(tick: u64, total_ns: u64) -> Walk {
+    let sampled_ns = 5_000 * SECOND_NS + tick * 1_000_000;
+    let hop =
+        |stage: &str, from_ns: u64, due_ns: u64, woke_ns: u64, committed_ns: u64| walked::Hop {
+            stage: stage.to_owned(),
+            cpu: Some(1),
+            tick,
+            position: (stage != "source").then_some(tick as u16),
+            from_ns: sampled_ns + from_ns,
+            due_ns: sampled_ns + due_ns,
+            woke_ns: sampled_ns + woke_ns,
+            committed_ns: sampled_ns + committed_ns,
+            causes: Vec::new(),
+        };
+    let mut hops = vec![
+        hop("source", 0, 0, 12_000, 20_000),
+        hop(
+            "band",
+            20_000,
+            20_000,
+            total_ns - 900_000,
+            total_ns - 850_000,
+        ),
+        hop(
+            "stimulate",
+            total_ns - 850_000,
+            total_ns - 30_000,
+            total_ns - 20_000,
+            total_ns,
+        ),
+    ];
+    hops[1].causes = vec![
+        Cause::Stall {
+            cpu: 1,
+            at_ns: sampled_ns + 100_000,
+            length_ns: 3_100_000,
+        },
+        Cause::Switches(2),
+    ];
+    Walk {
+        tick,
+        stage: "stimulate".to_owned(),
+        number: tick,
+        sampled_ns,
+        handed_ns: sampled_ns + total_ns,
+        lost: 0,
+        lost_ns: 0,
+        hops,
+        broken: None,
+    }
+}
+
 /// A run without a stimulate stage in which nothing was ever measured.
 pub(in crate::report) fn without_loop() -> Outcome {
     Outcome {
         loop_hop: None,
+        worst: Vec::new(),
         intervals: Vec::new(),
         hops: vec![hop("source", HopKind::Transport, 0, 1)],
         ..sound()

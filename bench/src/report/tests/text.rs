@@ -1,6 +1,7 @@
 use super::sample_runs::*;
 use crate::golden_files::same_as;
-use crate::report::text;
+use crate::report::{text, walk_text};
+use ephapse_engine::hindsight::{Cause, Skip};
 use ephapse_engine::outcome::{BrokenBudget, Fault, HopKind, Outcome};
 
 fn rendered(outcome: &Outcome) -> String {
@@ -37,6 +38,13 @@ fn sprawling() -> Outcome {
         broken: 99_999_999,
         worst_ns: 29_999_999_999,
     });
+    let worst = &mut outcome.worst[0];
+    worst.broken = Some("no record of source tells of the block".to_owned());
+    (worst.lost, worst.lost_ns) = (12_345, 12_345_000_000);
+    for hop in &mut worst.hops {
+        hop.stage = format!("{long}.{}", hop.stage);
+        hop.causes.extend(every_cause(&long));
+    }
     outcome.faults = (0..12)
         .map(|i| Fault {
             at_ns: i * 1_000_000 - 2_000_000,
@@ -46,6 +54,84 @@ fn sprawling() -> Outcome {
         })
         .collect();
     outcome
+}
+
+fn every_cause(who: &str) -> Vec<Cause> {
+    let who = || who.to_owned();
+    let skipped = |skip, ticks, behind| Cause::Skipped {
+        skip,
+        ticks,
+        behind,
+    };
+    vec![
+        Cause::Preempted {
+            by: who(),
+            priority: 80,
+            ns: 120_000,
+        },
+        Cause::Busy {
+            turns: 3,
+            ns: 2_100_000,
+        },
+        Cause::TimerLate { ns: 1_200_000 },
+        Cause::Faults {
+            minor: 255,
+            major: 1,
+        },
+        skipped(Skip::LateWake, 4, None),
+        skipped(Skip::LongRun, 1, None),
+        skipped(Skip::NoRoom, 2, Some(who())),
+        skipped(Skip::Dead, 12, None),
+        Cause::NoRoom { behind: who() },
+        Cause::LongRun {
+            ran_ns: 3_000_000,
+            limit_ns: 300_000,
+            budget: true,
+        },
+        Cause::LongRun {
+            ran_ns: 3_000_000,
+            limit_ns: 1_000_000,
+            budget: false,
+        },
+        Cause::FramesLost(40),
+        Cause::DecisionsLost(1),
+        Cause::Dropped { behind: None },
+        Cause::StartedOver,
+        Cause::PassedOver,
+        Cause::Event {
+            what: "died (signal: 9 (SIGKILL)); started again".to_owned(),
+            at_ns: 0,
+        },
+        Cause::Unexplained { ns: 5_000_000 },
+    ]
+}
+
+#[test]
+fn the_worst_loops_name_the_hop_that_cost_most_and_why() {
+    let text = rendered(&sound());
+    assert!(text.contains("Worst loops"), "{text}");
+    assert!(
+        text.contains("band: waited 9.28 ms: witnessed stall of CPU 1,"),
+        "{text}"
+    );
+    assert!(!rendered(&without_loop()).contains("Worst loops"));
+}
+
+#[test]
+fn a_walk_has_one_line_per_hop_and_marks_the_one_that_cost_most() {
+    let report = report(&sound());
+    let text = walk_text(&report.worst[0]);
+    same_as("src/report/tests/golden/walk.txt", &text);
+    assert_eq!(text.matches("<- ").count(), 1);
+    let hops = text.lines().filter(|line| line.contains(" +")).count();
+    assert_eq!(hops, report.worst[0].hops.len());
+}
+
+#[test]
+fn what_an_event_says_reaches_no_terminal_as_it_is() {
+    let mut report = report(&sound());
+    report.worst[0].hops[0].stage = "a\u{1b}[2Jb".to_owned();
+    assert!(walk_text(&report.worst[0]).contains("a?[2Jb"));
 }
 
 #[test]

@@ -7,6 +7,9 @@ mod host;
 mod latency;
 mod on_purpose;
 mod stages;
+mod worst;
+
+pub(super) use worst::what_cost_most;
 
 use super::contract::{FaultReport, Report};
 use super::recorded::recorded;
@@ -25,6 +28,7 @@ pub fn text(report: &Report, try_next: &[String]) -> String {
     let mut out = Lines::default();
     head(&mut out, report);
     latency::section(&mut out, report);
+    worst::section(&mut out, report);
     accounts::section(&mut out, report);
     stages::section(&mut out, report);
     host::section(&mut out, report);
