@@ -16,7 +16,11 @@ const COLUMNS: usize = 80;
 
 /// Draws the plan, at most 80 columns wide: the flow from sources to sinks, then where the latency budget goes.
 pub fn draw(plan: &Plan) -> String {
-    let mut lines = vec![headline(plan), memory(plan), recording(plan), String::new()];
+    let mut lines = vec![headline(plan), memory(plan), recording(plan)];
+    let commands = plan.on.named();
+    let commands = commands.iter().filter(|(_, command)| !command.is_empty());
+    lines.extend(commands.map(|(on, command)| format!("on {on}: {}", command.join(" "))));
+    lines.push(String::new());
     lines.extend(flow::draw(plan));
     lines.extend(budget::draw(plan));
     let mut text = String::new();

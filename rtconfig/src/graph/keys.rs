@@ -2,6 +2,7 @@
 
 use super::edge::InputKeys;
 use super::experiment::Experiment;
+use super::on::OnKeys;
 use super::record_keys::RecordKeys;
 use super::words::{OverrunWord, Reserved};
 use crate::plan::{Full, OnDeath, Pace, Policy, WaitKind};
@@ -29,6 +30,9 @@ pub struct GraphKeys {
     /// What is kept in a capture: `["all"]` (the default), names of streams, `[]` for nothing; or a table.
     #[serde(default)]
     pub record: RecordKeys,
+    /// Commands that the launcher runs on a fault, a broken budget, or the end.
+    #[serde(default)]
+    pub on: OnKeys,
     /// Other people's stages and graphs.
     #[serde(default)]
     pub modules: ModulesKeys,
