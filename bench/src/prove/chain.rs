@@ -133,6 +133,9 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         stalls: Vec::new(),
         recording: None,
         ties: Vec::new(),
+        rt_watch: Default::default(),
+        log: Default::default(),
+        told: Vec::new(),
     })
 }
 

@@ -11,11 +11,14 @@ mod commands;
 mod deaths;
 mod events;
 mod listener;
+mod on;
 mod place;
 mod prepare;
 mod recording;
 mod restart;
+mod rt_state;
 mod run;
+mod said;
 mod session_file;
 mod spare;
 mod supervise;
@@ -28,6 +31,7 @@ pub use place::{runtime_dir, segment_name};
 pub use prepare::{Part, Process, Processes, for_exec};
 pub use recording::Recording;
 pub use run::{Live, launch};
+pub use said::{LOG_FORMAT, LogBegin, LogEnd, LogEntry, Said, SaidAccount, Spout};
 pub use session_file::{
     Collected, Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, collect_session,
     session_of_capture, sessions,
@@ -59,6 +63,8 @@ pub struct Options<'a> {
     pub full_program: (PathBuf, Vec<String>),
     /// Folder of the capture, if the graph names none.
     pub capture_folder: PathBuf,
+    /// The file that keeps what the processes write to stdout and stderr; `None`: it is gone with the session.
+    pub log: Option<PathBuf>,
     /// Times the user has asked to stop: one drains, two leave at once.
     pub interrupts: Arc<AtomicU32>,
     /// Called about ten times a second while the session runs.

@@ -4,15 +4,18 @@ use super::account;
 use super::collect::{Collector, LoopNow};
 use super::commands::Commands;
 use super::listener::Listener;
+use super::on::{Teller, broken_budgets, tell_end};
 use super::prepare::{Part, Process, Processes};
 use super::recording::Ended;
 use super::restart::Deaths;
+use super::rt_state::RtWatcher;
+use super::said::LogEntry;
 use super::supervise::{Happened, Supervisor};
 use super::witness::Witnesses;
 use super::{LaunchError, Options};
 use crate::abi::{OPEN, session_state, stage_state};
 use crate::os::{self, PidFd};
-use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
+use crate::outcome::{Fault, LogRecord, Outcome, RtState, StageRecord, Stall, Tie};
 use crate::sync::Ordering;
 use crate::trap::{Point, arm_as_told, trap};
 use ephapse_rtconfig::plan::{Plan, Policy};
@@ -51,6 +54,8 @@ pub struct Live {
     pub lost_frames: u64,
     /// Everything that should run in real time does.
     pub rt_active: bool,
+    /// What the processes have said since this was shown last.
+    pub said: Vec<LogEntry>,
 }
 
 /// Runs a plan to its end.
@@ -195,6 +200,8 @@ pub(super) struct Run {
     pub(super) ended_by: Option<String>,
     ties: Vec<Tie>,
     pub(super) rt: RtState,
+    pub(super) teller: Teller,
+    pub(super) rt_watch: RtWatcher,
 }
 
 impl Run {
@@ -220,6 +227,8 @@ impl Run {
         };
         Ok(Run {
             witnesses: Witnesses::start(cpus),
+            teller: Teller::start(&processes),
+            rt_watch: RtWatcher::new(&processes),
             supervisor,
             listener: Some(listener),
             commands: Commands::new(count),
@@ -349,7 +358,10 @@ impl Run {
         let now_ns = os::monotonic_ns();
         self.collector.drain(now_ns);
         self.tie(now_ns);
-        let live = self.live(now_ns);
+        self.watch_rt_state(now_ns, options.require_rt);
+        self.tell();
+        let mut live = self.live(now_ns);
+        live.said = self.processes.log.fresh();
         (options.live)(&live);
     }
 
@@ -482,6 +494,7 @@ impl Run {
                 .map(|s| s.lost)
                 .sum(),
             rt_active: self.rt.active,
+            said: Vec::new(),
         }
     }
 
@@ -506,6 +519,8 @@ impl Run {
         };
         self.set_state(state);
         trap(Point::Closed);
+        self.tell();
+        let mut live = self.live(end_ns);
         let processes = &self.processes;
         let ticks = if processes.plan.timer.is_some() {
             account::ticks(processes, start_tick, stop_tick, &self.died)
@@ -517,17 +532,6 @@ impl Run {
             .iter()
             .map(|p| record(processes, p))
             .collect();
-        let budgets = processes.list.iter().filter_map(|p| {
-            let budget_ns = processes.plan.stages[p.part.stage()?].budget_ns?;
-            let broken = p.words().over_budget.load(Ordering::Relaxed);
-            let worst_ns = p.words().worst_ns.load(Ordering::Relaxed);
-            (broken > 0).then(|| BrokenBudget {
-                stage: p.name.clone(),
-                budget_ns,
-                broken,
-                worst_ns,
-            })
-        });
         let (hops, loop_hop, intervals) = self.collector.finish(end_ns);
         let start_ns = self.start_ns;
         let stalls = self
@@ -539,7 +543,7 @@ impl Run {
             at_ns: s.at_ns - start_ns,
             ..s
         });
-        Outcome {
+        let mut outcome = Outcome {
             started_realtime_ns: self.started_realtime_ns,
             start_ns: self.start_ns,
             duration_ns: end_ns.saturating_sub(self.start_ns),
@@ -555,13 +559,29 @@ impl Run {
             loop_hop,
             intervals,
             stages: records,
-            broken_budgets: budgets.collect(),
+            rt_watch: self.rt_watch.finish(),
+            broken_budgets: broken_budgets(processes),
             stalls: stalls.collect(),
             ties: self.ties,
+            log: LogRecord::default(),
+            told: Vec::new(),
             recording: recorded
                 .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),
             plan: self.processes.plan.clone(),
+        };
+        let mut processes = self.processes;
+        tell_end(self.teller, &mut processes, &mut outcome);
+        let (said, why) = processes.log.end();
+        outcome.log = LogRecord {
+            path: options.log.clone(),
+            why,
+            said,
+        };
+        live.said = processes.log.fresh();
+        if !live.said.is_empty() {
+            (options.live)(&live);
         }
+        outcome
     }
 }
 

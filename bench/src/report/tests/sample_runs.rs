@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use ephapse_engine::outcome::*;
-use ephapse_rtconfig::plan::{Plan, SeatKind, TimerPlan};
+use ephapse_rtconfig::plan::{OnPlan, Plan, SeatKind, TimerPlan};
 use hdrhistogram::Histogram;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -108,6 +108,9 @@ pub(in crate::report) fn sound() -> Outcome {
             realtime_ns: 1_795_000_000 * SECOND_NS,
             frames: vec![("raw".to_owned(), 0)],
         }],
+        rt_watch: RtWatch::default(),
+        log: LogRecord::default(),
+        told: Vec::new(),
     }
 }
 
@@ -159,6 +162,7 @@ pub(in crate::report) fn suggestions() -> Vec<String> {
 fn plan() -> Plan {
     Plan {
         recorder: None,
+        on: OnPlan::default(),
         tick_ns: 1_000_000,
         session: "demo".to_owned(),
         experiment: BTreeMap::from([

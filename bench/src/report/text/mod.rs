@@ -4,6 +4,8 @@ mod accounts;
 mod histogram;
 mod host;
 mod latency;
+mod rt_watch;
+mod said;
 mod stages;
 
 use super::contract::{FaultReport, Report};
@@ -25,6 +27,9 @@ pub fn text(report: &Report, try_next: &[String]) -> String {
     latency::section(&mut out, report);
     accounts::section(&mut out, report);
     stages::section(&mut out, report);
+    rt_watch::section(&mut out, report);
+    said::section(&mut out, report);
+    said::told(&mut out, report);
     host::section(&mut out, report);
     if !try_next.is_empty() {
         out.title(match try_next.len() {
