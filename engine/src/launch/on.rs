@@ -48,7 +48,8 @@ impl On {
         }
     }
 
-    fn command(self, plan: &OnPlan) -> &[String] {
+    /// Program and arguments; empty: nothing is run.
+    pub fn command(self, plan: &OnPlan) -> &[String] {
         match self {
             On::Fault => &plan.fault,
             On::Threshold => &plan.threshold,
@@ -61,7 +62,7 @@ impl On {
         format!("on.{}", self.name())
     }
 
-    /// Those whose command says something.
+    /// All of them.
     pub fn all() -> [On; 3] {
         [On::Fault, On::Threshold, On::End]
     }

@@ -438,12 +438,12 @@ fn process_names(plan: &Plan) -> Vec<String> {
     let timer = plan.timer.iter().map(|_| "timer".to_owned());
     let stages = plan.stages.iter().map(|s| s.name.clone());
     let recorder = plan.recorder.iter().map(|_| RECORDER.to_owned());
-    let commands = On::all().map(|on| on.voice()).into_iter();
-    let commands = commands.filter(|_| !plan.on.is_empty());
+    let commands = On::all().into_iter();
+    let commands = commands.filter(|on| !on.command(&plan.on).is_empty());
     timer
         .chain(stages)
         .chain(recorder)
-        .chain(commands)
+        .chain(commands.map(On::voice))
         .collect()
 }
 

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_thread_is_read_whatever_its_name_is() {
-        let stat = "77 (a) b (c) S 1 77 77 0 -1 4194560 120 0 3 0 5 6 0 0 -41 0 1 0 9 1 1 2 3 4 5 6 7 8 9 0 1 2 3 17 1 40 1 0 0 0\n";
+        let stat = "77 (a) b (c) S 1 77 77 0 -1 4194560 120 0 3 0 5 6 0 0 -41 0 1 0 9 1 1 2 3 4 5 6 7 8 9 0 1 2 3 4 17 1 40 1 0 0 0\n";
         let status = "Name:\ta) b\nCpus_allowed:\t2\nCpus_allowed_list:\t1\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t34\n";
         let sched = "a (77, #threads: 1)\nse.nr_migrations                             :                   56\n";
         let thread = parse(77, stat, status, sched).unwrap();
