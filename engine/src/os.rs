@@ -369,6 +369,12 @@ pub fn own_process_group() {
     unsafe { libc::setpgid(0, 0) };
 }
 
+/// Kills every process of a group.
+pub fn kill_group(leader: u32) {
+    // SAFETY: plain numbers. A group that is gone is what was wanted.
+    unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
+}
+
 /// A pipe: (read end, write end), both closed on exec.
 ///
 /// # Errors
@@ -381,6 +387,105 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
             return Err(io::Error::last_os_error());
         }
         Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+    }
+}
+
+/// Lets a pipe hold up to so many bytes, or as many of them as this user may have. Async-signal-safe.
+pub fn enlarge_pipe(fd: RawFd, bytes: i32) {
+    // A user's pipes together have a limit, too: half of what was asked for is better than nothing.
+    let mut bytes = bytes;
+    // SAFETY: plain numbers.
+    while bytes > 0 && unsafe { libc::fcntl(fd, libc::F_SETPIPE_SZ, bytes) } < 0 {
+        bytes /= 2;
+    }
+}
+
+/// From now on reading from this descriptor does not wait.
+pub fn never_wait(fd: RawFd) {
+    // SAFETY: plain numbers.
+    unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK);
+    }
+}
+
+/// Where a process writes when nobody reads any more.
+static NOWHERE: core::sync::atomic::AtomicI32 = core::sync::atomic::AtomicI32::new(-1);
+
+/// Read ends of the pipes in which this process's stdout and stderr end.
+static EARS: [core::sync::atomic::AtomicI32; 2] =
+    [const { core::sync::atomic::AtomicI32::new(-1) }; 2];
+
+/// As soon as the other end of the lifeline pipe is gone, what this process writes to stdout and stderr goes to /dev/null.
+///
+/// Both are pipes that only the launcher empties; `ears` are their read ends, which never wait, open in this process. Without
+/// this, a process that writes much after the launcher has died would fill its pipe, and sleep in `write` for ever instead of
+/// switching off and leaving. The kernel tells it by a signal (SIGURG, which means nothing to anybody else); the handler
+/// puts /dev/null in the place of both and empties the pipes, so that whoever slept in `write` goes on. The calling thread is
+/// the one that is told.
+///
+/// # Errors
+/// What the system said; then everything is as it was.
+pub fn fall_silent_when_cut(lifeline_fd: RawFd, ears: [RawFd; 2]) -> io::Result<()> {
+    use core::sync::atomic::Ordering;
+    use std::os::fd::IntoRawFd;
+    use std::os::unix::fs::OpenOptionsExt;
+    let nowhere = File::options().write(true).open("/dev/null")?;
+    // A description of its own: whom the kernel tells stands in it, and the inherited one is everybody's.
+    let lifeline = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(format!("/proc/self/fd/{lifeline_fd}"))?;
+    let fd = lifeline.as_raw_fd();
+    NOWHERE.store(nowhere.into_raw_fd(), Ordering::Release);
+    for (place, ear) in EARS.iter().zip(ears) {
+        place.store(ear, Ordering::Release);
+    }
+    // SAFETY: `action` is all zero (no flags, empty mask) before it is filled in; the handler makes only async-signal-safe
+    // calls; the owner is a live structure of the shape that F_SETOWN_EX takes.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        let handler: extern "C" fn(libc::c_int) = fall_silent;
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        let owner = [F_OWNER_TID, libc::gettid()];
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        if libc::sigaction(libc::SIGURG, &action, core::ptr::null_mut()) != 0
+            || libc::fcntl(fd, F_SETOWN_EX, owner.as_ptr()) != 0
+            || libc::fcntl(fd, F_SETSIG, libc::SIGURG) != 0
+            || libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC) != 0
+        {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // It is needed for as long as the process lives.
+    let _ = lifeline.into_raw_fd();
+    if lifeline_cut(lifeline_fd) {
+        fall_silent(libc::SIGURG);
+    }
+    Ok(())
+}
+
+/// Of `fcntl` on Linux; the libc crate does not have them.
+const F_SETSIG: libc::c_int = 10;
+const F_SETOWN_EX: libc::c_int = 15;
+const F_OWNER_TID: libc::c_int = 0;
+
+extern "C" fn fall_silent(_: libc::c_int) {
+    use core::sync::atomic::Ordering;
+    let nowhere = NOWHERE.load(Ordering::Acquire);
+    let mut unread = [0_u8; 4096];
+    // SAFETY: plain numbers, and room for what is read. All calls are async-signal-safe, and `errno` is left as it was found.
+    // The reads end: whoever writes from now on finds /dev/null, and a pipe holds a megabyte.
+    unsafe {
+        let errno = *libc::__errno_location();
+        libc::dup2(nowhere, libc::STDOUT_FILENO);
+        libc::dup2(nowhere, libc::STDERR_FILENO);
+        for ear in &EARS {
+            let ear = ear.load(Ordering::Acquire);
+            while libc::read(ear, unread.as_mut_ptr().cast(), unread.len()) > 0 {}
+        }
+        *libc::__errno_location() = errno;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run leaves behind: accounts, histograms, states, faults. `bench` turns it into reports.
 
 use crate::hindsight::Walk;
+use crate::launch::SaidAccount;
 use ephapse_rtconfig::plan::{Plan, SeatKind};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct Outcome {
     pub intervals: Vec<Interval>,
     /// Processes, timer first.
     pub stages: Vec<StageRecord>,
+    /// How they were placed while they ran, looked at once a second.
+    pub rt_watch: RtWatch,
     /// Budgets that were broken.
     pub broken_budgets: Vec<BrokenBudget>,
     /// Stalls of 2 ms and more that the witnesses of the stage CPUs saw; `at_ns` is relative to `start_ns`.
@@ -54,6 +57,10 @@ pub struct Outcome {
     pub recording: Option<RecordingRecord>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
     pub ties: Vec<Tie>,
+    /// What the processes have said.
+    pub log: LogRecord,
+    /// Commands of the graph's `[on]` that were run.
+    pub told: Vec<ToldRecord>,
 }
 
 /// A time in which every stimulation command was refused because a process was dead.
@@ -106,6 +113,87 @@ pub struct RtState {
     pub active: bool,
     /// Why not, one line; empty if active.
     pub why: String,
+}
+
+impl RtState {
+    /// A process has lost what it had at ready. The first thing that stands between a session and real time is the one told.
+    pub(crate) fn lose(&mut self, who: &str, what: &str) {
+        if core::mem::replace(&mut self.active, false) {
+            self.why = format!("{who} {what}");
+        }
+    }
+}
+
+/// Real-time state as it was read back from the kernel while the session ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RtWatch {
+    /// Processes, timer first.
+    pub processes: Vec<WatchedProcess>,
+    /// What the kernel took from real-time threads.
+    pub throttling: ThrottlingRecord,
+}
+
+/// One process, looked at once a second from ready to the end of draining. Counts are of the thread that was placed, between the
+/// first look and the last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedProcess {
+    /// Process.
+    pub name: String,
+    /// Looks.
+    pub seconds: u64,
+    /// As it was placed at the last look; `None` if there was none.
+    pub last: Option<Placed>,
+    /// Page faults without the disk.
+    pub minor_faults: u64,
+    /// Page faults with it.
+    pub major_faults: u64,
+    /// Moves to another CPU; `None`: the kernel does not say.
+    pub migrations: Option<u64>,
+    /// Context switches of its own will.
+    pub voluntary_switches: u64,
+    /// Context switches against it.
+    pub involuntary_switches: u64,
+    /// Placements lost and had again, the first of them.
+    pub changes: Vec<PlacementChange>,
+    /// All of them.
+    pub changes_seen: u64,
+}
+
+/// Policy, priority and CPUs as the kernel says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// `fifo`, `other`, `rr`, `batch`, `idle`, `deadline`.
+    pub policy: String,
+    /// Real-time priority.
+    pub priority: u32,
+    /// As the kernel lists them: `0-1,3`.
+    pub cpus: String,
+}
+
+/// A process was placed otherwise than at ready, or as at ready again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacementChange {
+    /// When it was seen, after the start, ns.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// What it is and what it should be.
+    pub what: String,
+}
+
+/// Throttling, as far as it can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThrottlingRecord {
+    /// Microseconds of each period that real-time threads may use; -1: all. `None`: this kernel has no such limit.
+    pub rt_runtime_us: Option<i64>,
+    /// Length of that period, us.
+    pub rt_period_us: Option<i64>,
+    /// How often the launcher's control group was throttled during the run; `None`: not visible.
+    pub group_throttled: Option<u64>,
+    /// Looks at which some CPU's real-time threads were throttled; `None`: not visible.
+    pub rt_throttled_seen: Option<u64>,
+    /// What could not be seen, and why.
+    pub not_visible: Vec<String>,
 }
 
 /// `due = run + late_wake + long_run + no_room + dead`.
@@ -218,6 +306,34 @@ pub struct RecordingLoss {
     pub spool_full: u64,
     /// Of those, how many because recording was switched off.
     pub off: u64,
+}
+
+/// What the processes of a run wrote to stdout and stderr.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// The file that keeps it; `None`: nothing was to be kept.
+    pub path: Option<PathBuf>,
+    /// What the disk said last when something could not be written; empty if nothing.
+    pub why: String,
+    /// Who has said how much; silent processes are left out.
+    pub said: Vec<SaidAccount>,
+}
+
+/// A command of the graph's `[on]` that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldRecord {
+    /// `fault`, `threshold` or `end`.
+    pub on: String,
+    /// What it was told.
+    pub cause: String,
+    /// When it was told, after `start_ns`, ns.
+    pub at_ns: i64,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How that ended, one line.
+    pub how: String,
+    /// Its exit code; `None` if it could not be started, was killed, or ended by a signal.
+    pub exit_code: Option<i32>,
 }
 
 /// What a hop measures.

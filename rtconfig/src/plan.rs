@@ -32,6 +32,9 @@ pub struct Plan {
     /// Faults that the run suffers on purpose, in order of their ticks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chaos: Vec<Injection>,
+    /// What is run when something has happened.
+    #[serde(default, skip_serializing_if = "OnPlan::is_empty")]
+    pub on: OnPlan,
     /// The graph as resolved: every default written out, TOML, stored with each recording.
     pub resolved_toml: String,
     /// Where the graph was read from.
@@ -39,6 +42,33 @@ pub struct Plan {
     /// This run plays a capture back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayPlan>,
+}
+
+/// What the launcher runs when something has happened: programs with their arguments; empty: nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnPlan {
+    /// A fault.
+    pub fault: Vec<String>,
+    /// A broken budget.
+    pub threshold: Vec<String>,
+    /// The end.
+    pub end: Vec<String>,
+}
+
+impl OnPlan {
+    /// Nothing is ever run.
+    pub fn is_empty(&self) -> bool {
+        self.named().iter().all(|(_, command)| command.is_empty())
+    }
+
+    /// The commands, by the key that names each.
+    pub fn named(&self) -> [(&'static str, &[String]); 3] {
+        [
+            ("fault", &self.fault),
+            ("threshold", &self.threshold),
+            ("end", &self.end),
+        ]
+    }
 }
 
 /// How a capture is played back: sources give what is recorded, the other stages take the turns they took then, and what

@@ -24,7 +24,11 @@ fn the_resolved_graph_resolves_to_the_same_plan() {
         "use = \"acquire.synthetic\"",
         "use = \"acquire.synthetic\"\npace = \"none\"",
     );
-    for text in [LOOP, &feedback, &full, &unpaced] {
+    let told = LOOP.replace(
+        "timer =",
+        "on = { fault = [\"sh\", \"-c\", \"cat > fault\"], end = [\"/bin/sh\"] }\ntimer =",
+    );
+    for text in [LOOP, &feedback, &full, &unpaced, &told] {
         let plan = planned(&read(text));
         let again = planned(&read(&plan.resolved_toml));
         assert_eq!(as_json(&plan), as_json(&again), "{}", plan.resolved_toml);

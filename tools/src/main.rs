@@ -5,6 +5,7 @@ mod catalogue;
 mod cli;
 mod command;
 mod known_recordings;
+mod log_lines;
 mod look;
 mod output;
 mod recorded;

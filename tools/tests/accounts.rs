@@ -221,6 +221,7 @@ fn run(plan: &Plan, before_check: &mut dyn FnMut(&Processes)) -> Outcome {
             vec!["helper".to_owned()],
         ),
         capture_folder: folder.path().to_owned(),
+        log: None,
         interrupts: Arc::new(AtomicU32::new(0)),
         live: &mut |_| {},
         redescribe: &|stage, _| Ok(stage.described.clone()),

@@ -67,6 +67,7 @@ fn run(plan: &Plan, folder: &Path, length: Duration, meanwhile: &mut dyn FnMut()
             vec!["helper".to_owned()],
         ),
         capture_folder: folder.to_owned(),
+        log: None,
         interrupts: Arc::new(AtomicU32::new(0)),
         live: &mut |_| meanwhile(),
         redescribe: &|stage, _| Ok(stage.described.clone()),

@@ -136,6 +136,9 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         worst: measured.worst,
         recording: None,
         ties: Vec::new(),
+        rt_watch: Default::default(),
+        log: Default::default(),
+        told: Vec::new(),
     })
 }
 

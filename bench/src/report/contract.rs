@@ -45,6 +45,9 @@ pub struct Report {
     /// The capture that was made; null if nothing was to be recorded.
     #[serde(default)]
     pub capture: Option<CaptureReport>,
+    /// What the processes wrote to stdout and stderr.
+    #[serde(default)]
+    pub logs: LogsReport,
     /// What came of replaying the capture; null: it was not replayed.
     #[serde(default)]
     pub replay: Option<ReplayReport>,
@@ -76,6 +79,12 @@ pub struct Report {
     pub hops: Vec<HopReport>,
     /// Processes as read back from the kernel, timer first.
     pub stages: Vec<StageReport>,
+    /// How they were placed while they ran, looked at once a second; null in reports of before there was such a look.
+    #[serde(default)]
+    pub rt_watch: Option<RtWatchReport>,
+    /// Commands of the graph's `[on]` that were run.
+    #[serde(default)]
+    pub told: Vec<ToldReport>,
     /// Budgets that were broken.
     pub budgets: Vec<BudgetReport>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frames, one row per second.
@@ -436,4 +445,123 @@ pub struct CaptureLossReport {
     pub spool_full: u64,
     /// Of those, how many because recording was switched off.
     pub off: u64,
+}
+
+/// What the processes wrote to stdout and stderr.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LogsReport {
+    /// The file that keeps it, a JSON object per line; null if nothing was to be kept.
+    pub path: Option<String>,
+    /// Who has said how much; silent processes are left out.
+    pub said: Vec<SaidReport>,
+    /// What the disk said last when lines could not be written; empty if nothing.
+    pub why: String,
+}
+
+/// What one process has said: `lines = kept + repeated + not_kept`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SaidReport {
+    /// Process.
+    pub stage: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Lines.
+    pub lines: u64,
+    /// Lines that are in the file.
+    pub kept: u64,
+    /// Lines that were the same as the one before: counted in the file.
+    pub repeated: u64,
+    /// Lines that came too quickly, or found the file full: counted in the file.
+    pub not_kept: u64,
+    /// Kept lines that were too long to be kept whole.
+    pub cut: u64,
+}
+
+/// A command of the graph's `[on]` that was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ToldReport {
+    /// `fault`, `threshold` or `end`.
+    pub on: String,
+    /// What it was told.
+    pub cause: String,
+    /// When, after the start, ns.
+    pub at_ns: i64,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How it ended, one line.
+    pub how: String,
+    /// Its exit code; null if it could not be started, was killed, or ended by a signal.
+    pub exit_code: Option<i32>,
+}
+
+/// Real-time state as it was read back from the kernel while the session ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RtWatchReport {
+    /// Processes, timer first.
+    pub processes: Vec<WatchedReport>,
+    /// What the kernel took from real-time threads.
+    pub throttling: ThrottlingReport,
+}
+
+/// One process, looked at once a second from ready to the end of draining. Counts are of the thread that was placed, between the
+/// first look and the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WatchedReport {
+    /// Process.
+    pub name: String,
+    /// Looks.
+    pub seconds: u64,
+    /// As it was placed at the last look; null if there was none.
+    pub last: Option<PlacedReport>,
+    /// Page faults without the disk.
+    pub minor_faults: u64,
+    /// Page faults with it.
+    pub major_faults: u64,
+    /// Moves to another CPU; null where the kernel does not say.
+    pub migrations: Option<u64>,
+    /// Context switches of its own will.
+    pub voluntary_switches: u64,
+    /// Context switches against it.
+    pub involuntary_switches: u64,
+    /// Placements lost and had again, the first of them.
+    pub changes: Vec<ChangeReport>,
+    /// All of them.
+    pub changes_seen: u64,
+}
+
+/// Policy, priority and CPUs as the kernel says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacedReport {
+    /// `fifo`, `other`, `rr`, `batch`, `idle`, `deadline`.
+    pub policy: String,
+    /// Real-time priority.
+    pub priority: u32,
+    /// As the kernel lists them: `0-1,3`.
+    pub cpus: String,
+}
+
+/// A process was placed otherwise than at ready, or as at ready again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeReport {
+    /// When it was seen, after the start, ns.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// What it is and what it should be.
+    pub what: String,
+}
+
+/// Throttling, as far as it can be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ThrottlingReport {
+    /// Microseconds of each period that real-time threads may use; -1: all. Null: this kernel has no such limit.
+    pub rt_runtime_us: Option<i64>,
+    /// Length of that period, us.
+    pub rt_period_us: Option<i64>,
+    /// How often the launcher's control group was throttled during the run; null: not visible.
+    pub group_throttled: Option<u64>,
+    /// Looks at which some CPU's real-time threads were throttled; null: not visible.
+    pub rt_throttled_seen: Option<u64>,
+    /// What could not be seen, and why.
+    pub not_visible: Vec<String>,
 }

@@ -24,6 +24,7 @@ impl Report {
             session: outcome.plan.session.clone(),
             recording,
             capture: outcome.recording.as_ref().map(CaptureReport::from),
+            logs: LogsReport::from(&outcome.log),
             replay: None,
             experiment: outcome.plan.experiment.clone(),
             started: rfc3339(outcome.started_realtime_ns),
@@ -56,6 +57,8 @@ impl Report {
                 .iter()
                 .map(|s| stage_report(s, outcome))
                 .collect(),
+            rt_watch: Some(RtWatchReport::from(&outcome.rt_watch)),
+            told: outcome.told.iter().map(ToldReport::from).collect(),
             budgets: outcome
                 .broken_budgets
                 .iter()
@@ -293,6 +296,83 @@ impl From<&outcome::RecordingRecord> for CaptureReport {
             unwritten_bytes: r.unwritten_bytes,
             sealed: r.sealed,
             why: r.why.clone(),
+        }
+    }
+}
+
+impl From<&outcome::ToldRecord> for ToldReport {
+    fn from(told: &outcome::ToldRecord) -> Self {
+        ToldReport {
+            on: told.on.clone(),
+            cause: told.cause.clone(),
+            at_ns: told.at_ns,
+            command: told.command.clone(),
+            how: told.how.clone(),
+            exit_code: told.exit_code,
+        }
+    }
+}
+
+impl From<&outcome::RtWatch> for RtWatchReport {
+    fn from(watch: &outcome::RtWatch) -> Self {
+        let throttling = watch.throttling.clone();
+        RtWatchReport {
+            processes: watch.processes.iter().map(WatchedReport::from).collect(),
+            throttling: ThrottlingReport {
+                rt_runtime_us: throttling.rt_runtime_us,
+                rt_period_us: throttling.rt_period_us,
+                group_throttled: throttling.group_throttled,
+                rt_throttled_seen: throttling.rt_throttled_seen,
+                not_visible: throttling.not_visible,
+            },
+        }
+    }
+}
+
+impl From<&outcome::WatchedProcess> for WatchedReport {
+    fn from(w: &outcome::WatchedProcess) -> Self {
+        WatchedReport {
+            name: w.name.clone(),
+            seconds: w.seconds,
+            last: w.last.as_ref().map(|l| PlacedReport {
+                policy: l.policy.clone(),
+                priority: l.priority,
+                cpus: l.cpus.clone(),
+            }),
+            minor_faults: w.minor_faults,
+            major_faults: w.major_faults,
+            migrations: w.migrations,
+            voluntary_switches: w.voluntary_switches,
+            involuntary_switches: w.involuntary_switches,
+            changes: w
+                .changes
+                .iter()
+                .map(|c| ChangeReport {
+                    at_ns: c.at_ns,
+                    tick: c.tick,
+                    what: c.what.clone(),
+                })
+                .collect(),
+            changes_seen: w.changes_seen,
+        }
+    }
+}
+
+impl From<&outcome::LogRecord> for LogsReport {
+    fn from(log: &outcome::LogRecord) -> Self {
+        let said = log.said.iter().map(|s| SaidReport {
+            stage: s.stage.clone(),
+            bytes: s.bytes,
+            lines: s.lines,
+            kept: s.kept,
+            repeated: s.repeated,
+            not_kept: s.not_kept,
+            cut: s.cut,
+        });
+        LogsReport {
+            path: log.path.as_ref().map(|p| p.display().to_string()),
+            said: said.collect(),
+            why: log.why.clone(),
         }
     }
 }

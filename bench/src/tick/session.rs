@@ -31,6 +31,7 @@ pub fn run(
             lean_program: programs.lean.clone(),
             full_program: programs.full.clone(),
             capture_folder: std::path::PathBuf::new(),
+            log: None,
             interrupts: interrupts.clone(),
             live: &mut |_| {},
             redescribe: &|stage, _| Ok(stage.described.clone()),

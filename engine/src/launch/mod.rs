@@ -15,11 +15,14 @@ mod events;
 mod hold;
 mod hung;
 mod listener;
+mod on;
 mod place;
 mod prepare;
 mod recording;
 mod restart;
+mod rt_state;
 mod run;
+mod said;
 mod session_file;
 mod spare;
 mod supervise;
@@ -34,6 +37,7 @@ pub use place::{runtime_dir, segment_name};
 pub use prepare::{Part, Process, Processes, for_exec};
 pub use recording::Recording;
 pub use run::{Live, launch};
+pub use said::{LOG_FORMAT, LogBegin, LogEnd, LogEntry, Said, SaidAccount, Spout};
 pub use session_file::{
     Collected, Found, ProcessRecord, SessionLock, SessionRecord, collect_garbage, collect_session,
     session_of_capture, sessions,
@@ -65,6 +69,8 @@ pub struct Options<'a> {
     pub full_program: (PathBuf, Vec<String>),
     /// Folder of the capture, if the graph names none.
     pub capture_folder: PathBuf,
+    /// The file that keeps what the processes write to stdout and stderr; `None`: it is gone with the session.
+    pub log: Option<PathBuf>,
     /// Times the user has asked to stop: one drains, two leave at once.
     pub interrupts: Arc<AtomicU32>,
     /// Called about ten times a second while the session runs.

@@ -2,7 +2,9 @@
 
 use super::collect::{Collector, Watched};
 use super::events::Events;
+use super::on::On;
 use super::recording::Recording;
+use super::said::{Ears, Log, Voice};
 use super::session_file::{ProcessRecord, SessionLock, SessionRecord};
 use super::spare::Spare;
 use super::{LaunchError, Options, segment_name};
@@ -24,9 +26,16 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Where the launcher's page of a stage segment stands.
 pub(super) const ORDERS_AT: usize = 2 * PAGE;
+
+/// The log of a session that keeps none.
+const LOG: &str = "said.jsonl";
+/// How long the launcher waits at most for the last line of a process that died without saying why: its successor is not
+/// started meanwhile. Usually it is there in less than a millisecond.
+const LAST_WORDS_WITHIN: Duration = Duration::from_millis(100);
 
 /// One process of the session.
 pub struct Process {
@@ -77,8 +86,8 @@ pub(super) struct StartedFrom {
     /// Its stage file, with the generation of the process that runs now.
     pub file: StageFile,
     pub path: PathBuf,
-    /// What it writes to stderr is added here.
-    pub errors: PathBuf,
+    /// What it says goes there.
+    pub voice: Voice,
 }
 
 /// The session's shared memory and processes.
@@ -94,6 +103,7 @@ pub struct Processes {
     /// The recording, if there is one.
     pub recording: Option<Recording>,
     pub(super) events: Events,
+    pub(super) log: Log,
     pub(super) lock: SessionLock,
     /// Gone with the launcher, however it goes: whoever still runs sees it.
     _lifeline: OwnedFd,
@@ -131,7 +141,9 @@ impl Processes {
     ) -> Result<Self, LaunchError> {
         let name = |part: &str| segment_name(&plan.session, part);
         let mut lock = SessionLock::take(&plan.session)?;
-        lock.write(&record(plan, &[]))?;
+        let log = options.log.clone();
+        let log = log.unwrap_or_else(|| lock.folder().join(LOG));
+        lock.write(&record(plan, &[], &log))?;
         let header = SegmentHeader {
             session_id: random_id(),
             machine_id: machine_id(),
@@ -148,6 +160,7 @@ impl Processes {
             .map(|index| ring_spec(plan, index).create(&name(&plan.streams[index].name), header))
             .collect::<Result<_, _>>()?;
         let events = Events::create(&name("events"), header)?;
+        let log = Log::start(&plan.session, process_names(plan), &log)?;
         let (lifeline_read, lifeline) = os::pipe().map_err(|e| LaunchError::File {
             path: "lifeline pipe".into(),
             why: e.to_string(),
@@ -159,6 +172,7 @@ impl Processes {
             recording: None,
             session,
             events,
+            log,
             lock,
             _lifeline: lifeline,
             lifeline_read,
@@ -260,7 +274,8 @@ impl Processes {
 
     /// Writes into the session file who belongs to the session now.
     pub(super) fn write_record(&mut self) -> Result<(), LaunchError> {
-        self.lock.write(&record(&self.plan, &self.list))
+        let record = record(&self.plan, &self.list, self.log.path());
+        self.lock.write(&record)
     }
 
     #[allow(
@@ -309,20 +324,19 @@ impl Processes {
             generation: 1,
             lifeline_fd: self.lifeline_read.as_raw_fd(),
             parked_fd: None,
+            ears: None,
             paced: self.plan.timer.is_some(),
             tick_ns: self.plan.tick_ns,
             duty,
         };
         let path = self.lock.folder().join(format!("{who}.json"));
-        let errors = self.lock.folder().join(format!("{who}.stderr"));
-        let _ = std::fs::remove_file(&errors);
         let (words, folder) = executed(program, options);
         let started_from = StartedFrom {
             words,
             folder,
             file,
             path,
-            errors,
+            voice: self.log.of(who),
         };
         let child = started_from.spawn(who, &[self.lifeline_read.as_raw_fd()])?;
         trap(Point::Spawned);
@@ -403,7 +417,7 @@ impl Processes {
 }
 
 /// Who belongs to a session: its launcher, and who has been started so far.
-fn record(plan: &Plan, list: &[Process]) -> SessionRecord {
+fn record(plan: &Plan, list: &[Process], log: &Path) -> SessionRecord {
     let mut processes = vec![ProcessRecord::of("launcher", std::process::id())];
     processes.extend(
         list.iter()
@@ -416,7 +430,22 @@ fn record(plan: &Plan, list: &[Process]) -> SessionRecord {
         processes,
         streams: plan.streams.iter().map(|s| s.name.clone()).collect(),
         graph: plan.graph_path.clone(),
+        log: Some(log.to_owned()),
     }
+}
+
+/// Everybody who may say something in a session, in the order of their reports.
+fn process_names(plan: &Plan) -> Vec<String> {
+    let timer = plan.timer.iter().map(|_| "timer".to_owned());
+    let stages = plan.stages.iter().map(|s| s.name.clone());
+    let recorder = plan.recorder.iter().map(|_| RECORDER.to_owned());
+    let commands = On::all().into_iter();
+    let commands = commands.filter(|on| !on.command(&plan.on).is_empty());
+    timer
+        .chain(stages)
+        .chain(recorder)
+        .chain(commands.map(On::voice))
+        .collect()
 }
 
 impl Process {
@@ -454,14 +483,13 @@ impl Process {
         self.started_from.file.generation
     }
 
-    /// What it says went wrong; failing that, the last line it wrote to stderr.
+    /// What it says went wrong; failing that, the last line it wrote.
     pub(super) fn reason(&self) -> String {
         let said = crate::text::load(&self.words().reason);
         if !said.is_empty() {
             return said;
         }
-        let written = std::fs::read_to_string(&self.started_from.errors).unwrap_or_default();
-        written.lines().last().unwrap_or_default().to_owned()
+        self.started_from.voice.last_words(LAST_WORDS_WITHIN)
     }
 }
 
@@ -488,8 +516,20 @@ impl StartedFrom {
             path: path.to_owned(),
             why,
         };
-        let text =
-            serde_json::to_vec(&self.file).map_err(|e| refused(&self.path, e.to_string()))?;
+        let mut words = self.words.iter();
+        let mut command = Command::new(words.next().map_or("", String::as_str));
+        let program = PathBuf::from(command.get_program());
+        let not_started = |source| LaunchError::Spawn {
+            who: who.to_owned(),
+            program: program.clone(),
+            source,
+        };
+        let ears = self.voice.pipe(&mut command).map_err(not_started)?;
+        let file = StageFile {
+            ears: ears.as_ref().map(Ears::held),
+            ..self.file.clone()
+        };
+        let text = serde_json::to_vec(&file).map_err(|e| refused(&self.path, e.to_string()))?;
         // The file of a process that is started again is there already, and whoever comes after a killed launcher reads it.
         let next = self.path.with_extension("json.next");
         std::fs::write(&next, text)
@@ -499,28 +539,24 @@ impl StartedFrom {
         // A stage that runs in a folder of its own must find it too.
         let path =
             std::path::absolute(&self.path).map_err(|e| refused(&self.path, e.to_string()))?;
-        let stderr = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&self.errors)
-            .map_err(|e| refused(&self.errors, e.to_string()))?;
-        let mut words = self.words.iter();
-        let mut command = Command::new(words.next().map_or("", String::as_str));
         command
             .args(words)
             .env(STAGE_VARIABLE, path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(stderr);
+            // To a pipe Python writes a page at a time: lines would come seconds after their tick, and not at all from one
+            // that is killed.
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(Stdio::null());
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        for_exec(&mut command, kept.to_vec());
-        command.spawn().map_err(|source| LaunchError::Spawn {
-            who: who.to_owned(),
-            program: PathBuf::from(command.get_program()),
-            source,
-        })
+        let mut kept = kept.to_vec();
+        kept.extend(file.ears.into_iter().flatten());
+        for_exec(&mut command, kept);
+        let child = command.spawn().map_err(not_started)?;
+        // With it go the launcher's copies of the write ends: the pipes end with the process.
+        drop(command);
+        self.voice.listen(ears);
+        Ok(child)
     }
 }
 

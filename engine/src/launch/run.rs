@@ -8,9 +8,12 @@ use super::commands::Commands;
 use super::hold::Holds;
 use super::hung::Silence;
 use super::listener::Listener;
+use super::on::{Teller, broken_budgets, tell_end};
 use super::prepare::{Part, Process, Processes};
 use super::recording::Ended;
 use super::restart::Deaths;
+use super::rt_state::RtWatcher;
+use super::said::LogEntry;
 use super::supervise::{Happened, Supervisor};
 use super::ties::Ties;
 use super::told::Told;
@@ -18,7 +21,7 @@ use super::witness::Witnesses;
 use super::{LaunchError, Options, segment_name};
 use crate::abi::{OPEN, PAGE, segment, session_state, stage_state};
 use crate::os::{self, PidFd};
-use crate::outcome::{BrokenBudget, Fault, Outcome, RtState, StageRecord, Stall, Tie};
+use crate::outcome::{Fault, LogRecord, Outcome, RtState, StageRecord, Stall, Tie};
 use crate::shm::{Access, Segment};
 use crate::sync::Ordering;
 use crate::trap::{Point, arm_as_told, trap};
@@ -62,6 +65,8 @@ pub struct Live {
     pub rt_active: bool,
     /// What faults on purpose came to, a line each, since the last time.
     pub told: Vec<String>,
+    /// What the processes have said since this was shown last.
+    pub said: Vec<LogEntry>,
 }
 
 /// Runs a plan to its end.
@@ -212,6 +217,8 @@ pub(super) struct Run {
     pub(super) ended_by: Option<String>,
     ties: Ties,
     pub(super) rt: RtState,
+    pub(super) teller: Teller,
+    pub(super) rt_watch: RtWatcher,
 }
 
 impl Run {
@@ -245,6 +252,8 @@ impl Run {
         Ok(Run {
             witnesses: Witnesses::start(cpus),
             told: Told::default(),
+            teller: Teller::start(&processes),
+            rt_watch: RtWatcher::new(&processes),
             supervisor,
             listener: Some(listener),
             commands: Commands::new(count),
@@ -391,8 +400,11 @@ impl Run {
         self.tell(now_ns);
         self.collector.drain(now_ns);
         self.tie(now_ns);
+        self.watch_rt_state(now_ns, options.require_rt);
+        self.tell_outside();
         let live = Live {
             told: core::mem::take(&mut self.aftermaths.told),
+            said: self.processes.log.fresh(),
             ..self.live(now_ns)
         };
         (options.live)(&live);
@@ -538,6 +550,7 @@ impl Run {
                 .sum(),
             rt_active: self.rt.active,
             told: Vec::new(),
+            said: Vec::new(),
         }
     }
 
@@ -563,6 +576,8 @@ impl Run {
         };
         self.set_state(state);
         trap(Point::Closed);
+        self.tell_outside();
+        let mut live = self.live(end_ns);
         let processes = &self.processes;
         let ticks = if processes.plan.timer.is_some() {
             account::ticks(processes, start_tick, stop_tick, &self.died)
@@ -574,17 +589,6 @@ impl Run {
             .iter()
             .map(|p| record(processes, p))
             .collect();
-        let budgets = processes.list.iter().filter_map(|p| {
-            let budget_ns = processes.plan.stages[p.part.stage()?].budget_ns?;
-            let broken = p.words().over_budget.load(Ordering::Relaxed);
-            let worst_ns = p.words().worst_ns.load(Ordering::Relaxed);
-            (broken > 0).then(|| BrokenBudget {
-                stage: p.name.clone(),
-                budget_ns,
-                broken,
-                worst_ns,
-            })
-        });
         let chaos = self.struck();
         let Measured {
             hops,
@@ -602,7 +606,7 @@ impl Run {
             at_ns: s.at_ns - start_ns,
             ..s
         });
-        Outcome {
+        let mut outcome = Outcome {
             started_realtime_ns: self.started_realtime_ns,
             start_ns: self.start_ns,
             duration_ns: end_ns.saturating_sub(self.start_ns),
@@ -618,16 +622,32 @@ impl Run {
             loop_hop,
             intervals,
             stages: records,
-            broken_budgets: budgets.collect(),
+            rt_watch: self.rt_watch.finish(),
+            broken_budgets: broken_budgets(processes),
             stalls: stalls.collect(),
             chaos,
             holds: self.holds.over,
             ties: self.ties.into_rows(),
             worst,
+            log: LogRecord::default(),
+            told: Vec::new(),
             recording: recorded
                 .and_then(|ended| Some(processes.recording.as_ref()?.outcome(processes, ended))),
             plan: self.processes.plan.clone(),
+        };
+        let mut processes = self.processes;
+        tell_end(self.teller, &mut processes, &mut outcome);
+        let (said, why) = processes.log.end();
+        outcome.log = LogRecord {
+            path: options.log.clone(),
+            why,
+            said,
+        };
+        live.said = processes.log.fresh();
+        if !live.said.is_empty() {
+            (options.live)(&live);
         }
+        outcome
     }
 }
 

@@ -24,10 +24,13 @@ pub struct SessionRecord {
     pub streams: Vec<String>,
     /// The graph file.
     pub graph: Option<PathBuf>,
+    /// The file that keeps what the processes say.
+    #[serde(default)]
+    pub log: Option<PathBuf>,
 }
 
 /// A process that belongs to a session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRecord {
     /// `launcher`, `timer`, or the stage.
     pub name: String,

@@ -34,7 +34,7 @@ impl Spare {
                 ..from.file.clone()
             },
             path: from.path.with_file_name(format!("{name}.json")),
-            errors: from.errors.clone(),
+            voice: from.voice.clone(),
         };
         let child = from.spawn(&name, &[lifeline, parked.as_raw_fd()])?;
         trap(Point::Parked);

@@ -5,9 +5,9 @@ use crate::capture::layout::kind;
 use crate::capture::{Capture, CaptureError, EndNote, Item};
 use ephapse_rtconfig::describe::{Described, Program, Role};
 use ephapse_rtconfig::plan::{
-    Full, InputPlan, OnDeath, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader, RecordedEnd,
-    ReplayPart, ReplayPlan, ReplaySource, ReplayStream, SeatKind, SeatPlan, StagePlan, StreamPlan,
-    WaitKind,
+    Full, InputPlan, OnDeath, OnPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader,
+    RecordedEnd, ReplayPart, ReplayPlan, ReplaySource, ReplayStream, SeatKind, SeatPlan, StagePlan,
+    StreamPlan, WaitKind,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -279,6 +279,8 @@ pub fn plan(
             recorder: None,
             // What struck the run is on its record.
             chaos: Vec::new(),
+            // What is told of a run is not told of its replay.
+            on: OnPlan::default(),
             replay: Some(ReplayPlan {
                 source: ReplaySource {
                     capture: capture.path().to_owned(),

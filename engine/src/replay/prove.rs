@@ -154,6 +154,7 @@ pub fn prove(path: &Path, options: &mut ProofOptions<'_>) -> Result<Proof, Repla
             full_program: options.full_program.clone(),
             // A replay is not recorded: what it makes is compared as it is made.
             capture_folder: PathBuf::new(),
+            log: None,
             interrupts: options.interrupts.clone(),
             live: options.live,
             redescribe: options.describe,

@@ -4,7 +4,7 @@ use super::ProcessError;
 use super::file::StageFile;
 use super::memory::{SessionView, StageMemory};
 use super::placement;
-use super::process::{failed, owner, report_panics, wait_for_start};
+use super::process::{failed, outlive_the_reader, owner, report_panics, wait_for_start};
 use crate::abi::{PAGE, StageWords, segment, stage_state};
 use crate::os;
 use crate::shm::{Access, Segment, Words};
@@ -25,6 +25,7 @@ impl Attendant {
     /// # Errors
     /// A damaged segment.
     pub fn attach(file: &StageFile) -> Result<Self, ProcessError> {
+        outlive_the_reader(file);
         let session = Segment::open(&file.session_segment, segment::SESSION, Access::ReadOnly)?;
         let own = session.open_beside(&file.stage_segment, segment::STAGE)?;
         let memory = StageMemory::attach(&own, Access::ReadWrite)?;

@@ -30,6 +30,9 @@ pub struct StageFile {
     /// Until then it prepares itself and touches no shared memory.
     #[serde(default)]
     pub parked_fd: Option<i32>,
+    /// Read ends of stdout and stderr, if those are pipes that the launcher empties for as long as it lives.
+    #[serde(default)]
+    pub ears: Option<[i32; 2]>,
     /// False in an unpaced run: logical time, back-pressure everywhere.
     pub paced: bool,
     /// Tick length, ns.

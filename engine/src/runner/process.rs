@@ -177,6 +177,7 @@ pub fn run_prepared<P: Prepared>(
     duty: &StageDuty,
     prepare: impl FnOnce(&StageDuty) -> Result<P, ProcessError>,
 ) -> Result<(), ProcessError> {
+    outlive_the_reader(file);
     let Some(parked_fd) = file.parked_fd else {
         return run_generation(file, duty, prepare);
     };
@@ -197,6 +198,14 @@ pub fn run_prepared<P: Prepared>(
         }
         Ok(stage)
     })
+}
+
+/// Sees to it that a launcher which dies leaves nobody asleep over something that was to be said. What is refused here is
+/// missed only by a stage that writes without end while its launcher dies: it then stays until it is killed.
+pub(super) fn outlive_the_reader(file: &StageFile) {
+    if let Some(ears) = file.ears {
+        let _ = os::fall_silent_when_cut(file.lifeline_fd, ears);
+    }
 }
 
 /// The segments that every process but the timer has, its own claimed.

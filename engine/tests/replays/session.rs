@@ -146,6 +146,7 @@ pub fn run(place: &Place, paced: bool, mishaps: &[Mishap]) -> Recorded {
             lean_program: own_program(),
             full_program: (own_program(), Vec::new()),
             capture_folder: PathBuf::new(),
+            log: None,
             interrupts: Arc::new(AtomicU32::new(0)),
             live: &mut |_: &Live| {},
             redescribe: &describe,

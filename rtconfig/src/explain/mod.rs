@@ -18,6 +18,9 @@ const COLUMNS: usize = 80;
 pub fn draw(plan: &Plan) -> String {
     let mut lines = vec![headline(plan), memory(plan), recording(plan)];
     lines.extend(chaos(plan));
+    let commands = plan.on.named();
+    let commands = commands.iter().filter(|(_, command)| !command.is_empty());
+    lines.extend(commands.map(|(on, command)| format!("on {on}: {}", command.join(" "))));
     lines.push(String::new());
     lines.extend(flow::draw(plan));
     lines.extend(budget::draw(plan));

@@ -3,6 +3,7 @@
 use super::chaos_keys::ChaosKeys;
 use super::edge::InputKeys;
 use super::experiment::Experiment;
+use super::on::OnKeys;
 use super::record_keys::RecordKeys;
 use super::words::{OverrunWord, Reserved};
 use crate::plan::{Full, OnDeath, Pace, Policy, WaitKind};
@@ -33,6 +34,9 @@ pub struct GraphKeys {
     /// Faults that the run suffers on purpose.
     #[serde(default)]
     pub chaos: ChaosKeys,
+    /// Commands that the launcher runs on a fault, a broken budget, or the end.
+    #[serde(default)]
+    pub on: OnKeys,
     /// Other people's stages and graphs.
     #[serde(default)]
     pub modules: ModulesKeys,

@@ -7,8 +7,8 @@ use super::wiring::{Wired, Wiring};
 use crate::describe::{Catalogue, Described, Helper, HelperDirection};
 use crate::graph::Graph;
 use crate::plan::{
-    Full, InputPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader, SeatKind, SeatPlan,
-    StagePlan, StreamPlan, WaitKind,
+    Full, InputPlan, OnPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader, SeatKind,
+    SeatPlan, StagePlan, StreamPlan, WaitKind,
 };
 use crate::problem::Problem;
 use crate::stream_type::{Axis, Dtype, Kind, Rate, StreamType};
@@ -66,6 +66,7 @@ pub fn assemble(
             .collect(),
         recorder: None,
         chaos: Vec::new(),
+        on: OnPlan::default(),
         resolved_toml: String::new(),
         graph_path: graph.path().map(std::borrow::ToOwned::to_owned),
         replay: None,

@@ -5,6 +5,7 @@ mod assemble;
 mod chaos;
 mod cpus;
 pub mod names;
+mod on;
 mod order;
 mod params;
 mod placement;
@@ -75,6 +76,7 @@ pub fn resolve(
     cpus::check_spinners(graph, &wiring, &placement, online.as_ref(), &mut problems);
     let rings = rings::decide(graph, &wiring, &placement, &mut problems);
     let recorder = recording::decide(graph, &wiring, &mut problems);
+    let on = on::decide(graph, options.offline, &mut problems);
     let types = types::flow(graph, &wiring, catalogue, options.offline, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -86,6 +88,7 @@ pub fn resolve(
         rings: &rings,
     };
     let mut plan = assemble::assemble(graph, &decided, catalogue, &mut problems);
+    plan.on = on;
     recording::seat(graph, &mut plan, recorder, options.shm_free_bytes);
     plan.chaos = chaos::decide(graph, &plan, online.as_ref(), &mut problems);
     rings::check_fit(graph, &plan, options.shm_free_bytes, &mut problems);

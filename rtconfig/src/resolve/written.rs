@@ -32,6 +32,16 @@ pub fn write(graph: &Graph, plan: &Plan, decided: &Decided<'_>) -> String {
         }
         document.insert("experiment", Item::Table(experiment));
     }
+    if !plan.on.is_empty() {
+        let mut on = Table::new();
+        for (key, command) in plan.on.named() {
+            if !command.is_empty() {
+                let words: Array = command.iter().map(String::as_str).collect();
+                on.insert(key, toml_edit::value(words));
+            }
+        }
+        document.insert("on", Item::Table(on));
+    }
     let folders = module_folders(plan);
     if !folders.is_empty() {
         let mut modules = Table::new();

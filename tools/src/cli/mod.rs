@@ -22,8 +22,8 @@ pub use new::{Language, ListArgs, NewGraphArgs, NewStageArgs, Origin};
 pub use observer::{HzArgs, RingArgs, TapArgs};
 pub use run::{DemoArgs, RunArgs, RunOptions};
 pub use session::{
-    MarkArgs, OffArgs, RecordArgs, RestartArgs, SessionGraphArgs, SetArgs, StatusArgs, StopArgs,
-    Switch,
+    LogsArgs, MarkArgs, OffArgs, RecordArgs, RestartArgs, SessionGraphArgs, SetArgs, StatusArgs,
+    StopArgs, Switch,
 };
 pub use why::WhyArgs;
 
@@ -83,6 +83,12 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Lists the sessions of this user, or shows one
     Status(StatusArgs),
+    /// Shows what the stages of a session have said: everything they wrote to stdout and stderr, with time, tick and stage
+    ///
+    /// Of the session that runs; after it, of the log beside its report. A stage from whose name a `!` follows wrote to stderr.
+    /// Equal lines in a row are shown once and counted; of a stage that says more than 1,000 lines at once, or more than 100
+    /// per second for long, the rest is counted; of a session the first 16 MiB are kept. Exit codes: 0 shown; 1 error.
+    Logs(LogsArgs),
     /// Stops a session: its sources end, what is in its rings is dealt with, the report is written
     Stop(StopArgs),
     /// Switches stimulation off: every further command of the session is refused, and recorded as refused

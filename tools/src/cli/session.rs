@@ -1,6 +1,25 @@
 //! What a running session is asked and told.
 
 use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Stage, by its name in the graph. Default: all of them
+    pub stage: Option<String>,
+    /// Show what comes, too, until the session ends or Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Session. Default: the only one that runs; if none does, the newest log in `out/*`. Of one that is over, `out/NAME`
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// Folder of the report, or the log itself
+    #[arg(long, value_name = "DIR", conflicts_with = "session")]
+    pub report: Option<PathBuf>,
+    /// The lines of the log as they are: a JSON object each
+    #[arg(long)]
+    pub json: bool,
+}
 
 #[derive(Debug, Args)]
 pub struct StopArgs {

@@ -14,6 +14,7 @@ mod info;
 mod interrupt;
 mod last;
 mod list;
+mod logs;
 mod new_graph;
 mod new_stage;
 mod plan;
@@ -45,6 +46,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Compare(args) => compare::compare(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Status(args) => session::status(&args),
+        Command::Logs(args) => logs::logs(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Off(args) => control::off(&args),
         Command::Set(args) => control::set(&args),

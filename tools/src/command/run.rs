@@ -6,19 +6,20 @@ use super::plan::refuse_unfit;
 use crate::applied;
 use crate::catalogue::with_modules;
 use crate::cli::{RunArgs, RunOptions};
+use crate::log_lines::{LOG, Log, line};
 use crate::output::sayln;
 use crate::screen::{Screen, json_line, plain_line};
 use crate::watch::Watch;
 use anyhow::Context;
 use ephapse_bench::report::{self, Report};
 use ephapse_engine::capture::disk;
-use ephapse_engine::launch::{self, Live, Options, collect_garbage};
+use ephapse_engine::launch::{self, LaunchError, Live, Options, collect_garbage};
 use ephapse_rtconfig::describe::{Catalogue, Role};
 use ephapse_rtconfig::graph::Graph;
 use ephapse_rtconfig::host::HostFingerprint;
 use ephapse_rtconfig::plan::Plan;
 use ephapse_rtconfig::recording::least_bytes_per_second;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Rhythm of plain lines, ns.
 const LINE_EVERY_NS: u64 = 1_000_000_000;
+/// Lines of a failed process that are shown.
+const LAST_LINES: usize = 10;
 
 /// A graph about to run.
 pub struct Job {
@@ -115,6 +118,7 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             lean_program: own.with_file_name("ephapse-stage"),
             full_program: (own, vec!["helper".to_owned()]),
             capture_folder: job.folder.clone(),
+            log: Some(log_of(&job.folder)?),
             interrupts: interrupts.clone(),
             live: &mut |live| show.show(live),
             redescribe: &|stage, params| {
@@ -130,7 +134,12 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
             live_params: &|stage| live_params(&catalogue, &stage.kind),
             before_check: &mut |_| {},
         };
-        launch::launch(&plan, &mut launch_options)?
+        let launched = launch::launch(&plan, &mut launch_options);
+        drop(show);
+        if let Err(LaunchError::Stage { who, why }) = &launched {
+            last_lines(&job.folder, who, why);
+        }
+        launched?
     };
     let host = serde_json::to_value(HostFingerprint::read(Path::new("/")))?;
     let mut report = Report::new(&outcome, &host, recording);
@@ -167,6 +176,30 @@ pub fn run_graph(mut job: Job, options: &RunOptions) -> anyhow::Result<ExitCode>
         );
     }
     Ok(ExitCode::from(report.exit_code))
+}
+
+/// What a process that failed before the start said last, unless the error says it already.
+fn last_lines(folder: &Path, who: &str, why: &str) {
+    let Ok(log) = log_of(folder).and_then(|path| Log::open(&path)) else {
+        return;
+    };
+    let lines: Vec<String> = log
+        .entries()
+        .filter(|e| e.said().is_some_and(|s| s.stage == who))
+        .map(line)
+        .collect();
+    let first = lines.len().saturating_sub(LAST_LINES);
+    if lines.len() == 1 && lines[0].ends_with(why) {
+        return;
+    }
+    for line in &lines[first..] {
+        eprintln!("{line}");
+    }
+}
+
+/// The log in a report's folder.
+fn log_of(folder: &Path) -> anyhow::Result<PathBuf> {
+    Ok(std::path::absolute(folder)?.join(LOG))
 }
 
 /// Parameters of a kind that its schema calls live.
@@ -273,7 +306,8 @@ pub fn count_interrupts(interrupts: &Arc<AtomicU32>) -> anyhow::Result<()> {
     .context("cannot take over Ctrl-C")
 }
 
-/// Shows a running session: a screen in a terminal, plain lines in a pipe, JSON lines for scripts.
+/// Shows a running session: a screen in a terminal, plain lines in a pipe, JSON lines for scripts. What the stages say stands
+/// above the screen, and without one on stderr.
 struct Show {
     watch: Watch,
     screen: Option<Screen<std::io::Stdout>>,
@@ -294,33 +328,42 @@ impl Show {
     }
 
     fn show(&mut self, live: &Live) {
-        if self.screen.is_none() {
-            for line in &live.told {
-                let line = if self.json {
-                    serde_json::json!({ "came_to": line }).to_string()
-                } else {
-                    format!("{:.1} s  {line}", live.elapsed_ns as f64 / 1e9)
-                };
-                self.say(&line);
-            }
-        }
         let view = self.watch.look(live);
+        let elapsed_s = live.elapsed_ns as f64 / 1e9;
+        let came_to = live.told.iter();
+        let came_to = came_to.map(|line| format!("{elapsed_s:.1} s  {line}"));
+        let said = live.said.iter().map(line);
         if let Some(screen) = &mut self.screen {
             // A terminal that went away must not end the run.
-            let _ = screen.write_frame(view);
-        } else if live.elapsed_ns >= self.next_line_ns {
+            let _ = screen
+                .write_above(came_to.chain(said))
+                .and_then(|()| screen.write_frame(view));
+            return;
+        }
+        for line in came_to {
+            let line = if self.json {
+                serde_json::json!({ "came_to": line }).to_string()
+            } else {
+                line
+            };
+            say(&line);
+        }
+        for line in said {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+        if live.elapsed_ns >= self.next_line_ns {
             self.next_line_ns = live.elapsed_ns + LINE_EVERY_NS;
             let line = if self.json {
                 json_line(view)
             } else {
                 plain_line(view)
             };
-            self.say(&line);
+            say(&line);
         }
     }
+}
 
-    /// Whoever reads the lines may go away before the run ends.
-    fn say(&self, line: &str) {
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{line}\n").as_bytes());
-    }
+/// A line on stdout. Whoever reads the lines may go away before the run ends.
+fn say(line: &str) {
+    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }

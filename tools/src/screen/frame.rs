@@ -52,6 +52,30 @@ impl<W: Write> Screen<W> {
         self.lines_above = lines.len();
         self.out.flush()
     }
+
+    /// Writes lines that stay, above the frames to come: the one that stands there gives way to them.
+    ///
+    /// # Errors
+    /// As [`Screen::write_frame`].
+    pub fn write_above(&mut self, lines: impl Iterator<Item = String>) -> io::Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            text += &line;
+            text += CLEAR_TO_END_OF_LINE;
+            text += "\r\n";
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        // What stays is wrapped where it is too wide, not cut.
+        let mut above = String::from(WRAP_LINES);
+        if self.lines_above > 0 {
+            above += &format!("\x1b[{}A\r{CLEAR_BELOW}", self.lines_above);
+        }
+        self.out.write_all((above + &text).as_bytes())?;
+        self.lines_above = 0;
+        self.out.flush()
+    }
 }
 
 impl<W: Write> Drop for Screen<W> {
@@ -105,6 +129,29 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with(HIDE_CURSOR));
         assert!(text.ends_with(&format!("{WRAP_LINES}{SHOW_CURSOR}")));
+    }
+
+    #[test]
+    fn lines_that_stay_take_the_place_of_the_frame_which_is_drawn_again_below_them() {
+        let mut out = Vec::new();
+        let mut screen = Screen::new(&mut out);
+        screen.write_frame(&view(4)).unwrap();
+        let frame = lines(&view(4)).len();
+        screen.write_above(core::iter::empty()).unwrap();
+        let said = ["detect: one".to_owned(), "detect: two".to_owned()];
+        screen.write_above(said.into_iter()).unwrap();
+        screen.write_frame(&view(4)).unwrap();
+        drop(screen);
+        let text = String::from_utf8(out).unwrap();
+        let back = format!("\x1b[{frame}A\r{CLEAR_BELOW}detect: one");
+        assert!(text.contains(&back), "{text:?}");
+        // The second frame has nothing of its own to go back over.
+        assert_eq!(
+            text.matches(&format!("\x1b[{frame}A")).count(),
+            1,
+            "{text:?}"
+        );
+        assert_eq!(text.matches("\r\n").count(), 2 * frame + 2);
     }
 
     #[test]

@@ -219,6 +219,7 @@ fn run(
         lean_program: setup.programs.lean.clone(),
         full_program: setup.programs.full.clone(),
         capture_folder: std::path::PathBuf::new(),
+        log: None,
         interrupts: interrupts.clone(),
         live: &mut |_| {},
         redescribe: &|stage, _| Ok(stage.described.clone()),

@@ -3,7 +3,7 @@
 use crate::report::Report;
 use ephapse_engine::hindsight::{self as walked, Cause, Walk};
 use ephapse_engine::outcome::*;
-use ephapse_rtconfig::plan::{Plan, SeatKind, TimerPlan};
+use ephapse_rtconfig::plan::{OnPlan, Plan, SeatKind, TimerPlan};
 use hdrhistogram::Histogram;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -112,6 +112,9 @@ pub(in crate::report) fn sound() -> Outcome {
             realtime_ns: 1_795_000_000 * SECOND_NS,
             frames: vec![("raw".to_owned(), 0)],
         }],
+        rt_watch: RtWatch::default(),
+        log: LogRecord::default(),
+        told: Vec::new(),
     }
 }
 
@@ -218,6 +221,7 @@ fn plan() -> Plan {
     Plan {
         recorder: None,
         chaos: Vec::new(),
+        on: OnPlan::default(),
         tick_ns: 1_000_000,
         session: "demo".to_owned(),
         experiment: BTreeMap::from([

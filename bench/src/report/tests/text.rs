@@ -2,7 +2,11 @@ use super::sample_runs::*;
 use crate::golden_files::same_as;
 use crate::report::{text, walk_text};
 use ephapse_engine::hindsight::{Cause, Skip};
-use ephapse_engine::outcome::{BrokenBudget, Fault, HopKind, Outcome};
+use ephapse_engine::launch::SaidAccount;
+use ephapse_engine::outcome::{
+    BrokenBudget, Fault, HopKind, LogRecord, Outcome, PlacementChange, RtWatch, ThrottlingRecord,
+    ToldRecord, WatchedProcess,
+};
 
 fn rendered(outcome: &Outcome) -> String {
     text(&report(outcome), &suggestions())
@@ -53,6 +57,44 @@ fn sprawling() -> Outcome {
             what: "ring filtered was full and its policy is fault: make its slots more or its reader faster".to_owned(),
         })
         .collect();
+    outcome.log = LogRecord {
+        path: Some("/a/folder/of/some/length/out/demo/logs.jsonl".into()),
+        why: "No space left on device (os error 28)".to_owned(),
+        said: vec![SaidAccount {
+            stage: long.clone(),
+            bytes: 9_000_000_000,
+            lines: 90_000_000,
+            kept: 123_456,
+            repeated: 80_000_000,
+            not_kept: 9_876_544,
+            cut: 3,
+        }],
+    };
+    outcome.told = vec![ToldRecord {
+        on: "fault".to_owned(),
+        cause: format!("{long}: ring filtered was full"),
+        at_ns: 5_000_000,
+        command: vec!["/home/lab/mail-report.sh".into(), "lab@example.org".into()],
+        how: "was killed: it ran longer than 10s".to_owned(),
+        exit_code: None,
+    }];
+    outcome.rt_watch = RtWatch {
+        processes: vec![WatchedProcess {
+            name: long,
+            changes: vec![PlacementChange {
+                at_ns: 3_000_000_000,
+                tick: 3000,
+                what: "lost its placement: is other 0 instead of fifo 60; may run on CPUs 0-1 instead of 1"
+                    .to_owned(),
+            }],
+            changes_seen: 7,
+            ..WatchedProcess::default()
+        }],
+        throttling: ThrottlingRecord {
+            rt_throttled_seen: Some(2),
+            ..ThrottlingRecord::default()
+        },
+    };
     outcome
 }
 

@@ -6,6 +6,8 @@ mod histogram;
 mod host;
 mod latency;
 mod on_purpose;
+mod rt_watch;
+mod said;
 mod stages;
 mod worst;
 
@@ -31,6 +33,9 @@ pub fn text(report: &Report, try_next: &[String]) -> String {
     worst::section(&mut out, report);
     accounts::section(&mut out, report);
     stages::section(&mut out, report);
+    rt_watch::section(&mut out, report);
+    said::section(&mut out, report);
+    said::told(&mut out, report);
     host::section(&mut out, report);
     if !try_next.is_empty() {
         out.title(match try_next.len() {

@@ -73,6 +73,7 @@ impl Ring {
             processes: vec![ProcessRecord::of("launcher", std::process::id())],
             streams: vec![stream.to_owned()],
             graph: None,
+            log: None,
         })?;
         let segment = Segment::open(&name, segment::RING, Access::ReadWrite)?;
         Ring::new(segment, None, Some((ring, own, lock)))

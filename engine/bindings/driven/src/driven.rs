@@ -230,6 +230,7 @@ impl Driven {
             generation: 0,
             lifeline_fd: lifeline_read.as_raw_fd(),
             parked_fd: None,
+            ears: None,
             paced: true,
             tick_ns: TICK_NS,
             duty: Duty::Stage(Box::new(duty(wanted, described, &part))),

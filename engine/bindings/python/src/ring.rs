@@ -54,6 +54,7 @@ impl OneRingSession {
             processes: vec![ProcessRecord::of("launcher", std::process::id())],
             streams: vec![STREAM.to_owned()],
             graph: None,
+            log: None,
         })
         .map_err(refused)?;
         let header = SegmentHeader {
