@@ -72,8 +72,11 @@ pub(super) fn causes(
     let before = entry.number.checked_sub(1);
     let before = before.and_then(|number| history.tracks[station].numbered(number));
     let since_ns = before.map_or(hop.from_ns, |e| e.at_ns.min(hop.from_ns));
+    // What befell its CPU, too.
+    let cpu = route.stations[station].cpu.map(|cpu| format!("CPU {cpu}"));
     for event in &history.events {
-        if event.who == hop.stage && (since_ns..=hop.committed_ns).contains(&event.at_ns) {
+        let concerns = event.who == hop.stage || Some(&event.who) == cpu.as_ref();
+        if concerns && (since_ns..=hop.committed_ns).contains(&event.at_ns) {
             found.fact(Cause::Event {
                 what: event.what.clone(),
                 at_ns: event.at_ns,

@@ -141,7 +141,10 @@ impl Run {
             }
             let who = injection.fault.who(&self.processes.plan);
             let what = format!("injected: {}", injection.fault.words());
-            self.processes.events.say(injection.tick, &who, &what);
+            // Said when it is seen, of the moment at which it was to strike: there a walk back looks for it.
+            let at_ns = self.start_ns + injection.tick * self.processes.plan.tick_ns;
+            let events = &mut self.processes.events;
+            events.say_at(at_ns, injection.tick, &who, &what);
             self.await_aftermath(index, now_ns);
         }
         self.tell_aftermaths(now_ns, false);

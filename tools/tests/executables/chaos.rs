@@ -92,6 +92,14 @@ fn a_stall_and_a_delay_are_long_runs_of_the_stage_and_the_tick_that_the_graph_na
         assert!(account(&report, "ticks", "who", stage)["long_run"].as_u64() >= Some(skipped));
     }
     assert!(report.0["loop"]["max_ns"].as_u64() >= Some(3_000_000));
+    for (tick, words) in [
+        ("600", "injected: stalled for 3 ms"),
+        ("1100", "injected: delayed by 4 ms"),
+    ] {
+        let folder = place.report().display().to_string();
+        let said = place.run(&["why", tick, &folder]).expect(0).stdout;
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]
