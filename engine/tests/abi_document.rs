@@ -74,7 +74,7 @@ fn in_code() -> BTreeMap<String, Layout> {
         TimerWords { tick tick_ns }
         StageWords {
             owner state asks_stop heartbeat_ns flip policy priority cpu locked_bytes allocations minor_faults
-            major_faults voluntary involuntary spurious over_budget worst_ns epoch injected reason rt_why
+            major_faults voluntary involuntary spurious over_budget worst_ns epoch injected injected_ns reason rt_why
         }
         StageOrders { start_time generation epoch poison }
         StageGeometry {

@@ -79,7 +79,9 @@ pub struct StageWords {
     pub epoch: AtomicU64,
     /// Faults of the graph's `[chaos]` that have struck it; counted before they strike.
     pub injected: AtomicU64,
-    pad2: [u64; 2],
+    /// CLOCK_MONOTONIC at which the newest of them struck, ns.
+    pub injected_ns: AtomicU64,
+    pad2: [u64; 1],
     /// One line, zero-padded UTF-8, written before `state` or `asks_stop`: why it failed or asks.
     pub reason: [AtomicU64; 64],
     /// One line: why it does not run in real time.

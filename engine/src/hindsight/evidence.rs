@@ -71,7 +71,12 @@ pub(super) fn causes(
     // What befell an idle stage keeps the next block waiting.
     let before = entry.number.checked_sub(1);
     let before = before.and_then(|number| history.tracks[station].numbered(number));
-    let since_ns = before.map_or(hop.from_ns, |e| e.at_ns.min(hop.from_ns));
+    let since_ns = before.map_or(hop.from_ns, |e| {
+        // And what befell the turn before, if this block was there and waited for it to end.
+        let busy = e.record.committed_ns > hop.due_ns;
+        let since_ns = if busy { e.record.since_ns } else { e.at_ns };
+        since_ns.min(e.at_ns).min(hop.from_ns)
+    });
     // What befell its CPU, too.
     let cpu = route.stations[station].cpu.map(|cpu| format!("CPU {cpu}"));
     for event in &history.events {

@@ -116,7 +116,8 @@ impl Run {
     pub(super) fn await_aftermath(&mut self, injection: usize, now_ns: u64) {
         let length_ns = match self.processes.plan.chaos[injection].fault {
             Fault::Stall { for_ns, .. } | Fault::Delay { for_ns, .. } => for_ns,
-            Fault::DiskFull { for_ns } => for_ns,
+            // The recorder tries again a second after it was refused, and counts what is missing when it can go on.
+            Fault::DiskFull { for_ns } => for_ns + LATER_NS,
             // A hog is seen when it is done.
             Fault::Kill { .. }
             | Fault::Drop { .. }

@@ -81,20 +81,25 @@ impl Chaos {
         }
     }
 
-    /// Has this fault of the plan struck?
-    fn has_struck(&self, processes: &Processes, index: usize) -> bool {
+    /// When this fault of the plan struck, ns, if it has; of a stage's faults that is exact for the newest.
+    fn struck_ns(&self, processes: &Processes, index: usize, start_ns: u64) -> Option<u64> {
         let injections = &processes.plan.chaos;
-        match (&injections[index].fault, injections[index].fault.stage()) {
-            (_, Some(stage)) => {
-                let before = &injections[..index];
-                let before = before.iter().filter(|i| i.fault.stage() == Some(stage));
-                let struck = processes.of_stage(stage).map_or(0, |process| {
-                    process.words().injected.load(Ordering::Acquire)
-                });
-                struck > before.count() as u64
-            }
-            (Fault::Hog { .. }, None) => self.hogged[index].load(Order::Acquire),
-            (_, None) => processes.tick() >= injections[index].tick,
+        let due_ns = start_ns + injections[index].tick * processes.plan.tick_ns;
+        let fault = &injections[index].fault;
+        let Some(stage) = fault.stage() else {
+            let struck = match fault {
+                Fault::Hog { .. } => self.hogged[index].load(Order::Acquire),
+                _ => processes.tick() >= injections[index].tick,
+            };
+            return struck.then_some(due_ns);
+        };
+        let before = &injections[..index];
+        let before = before.iter().filter(|i| i.fault.stage() == Some(stage));
+        let number = before.count() as u64 + 1;
+        let words = processes.of_stage(stage)?.words();
+        match words.injected.load(Ordering::Acquire) {
+            newest if newest == number => Some(words.injected_ns.load(Ordering::Relaxed)),
+            struck => (struck > number).then_some(due_ns),
         }
     }
 }
@@ -130,9 +135,13 @@ impl Run {
             self.empty_disk();
         }
         for index in 0..self.processes.plan.chaos.len() {
-            if self.chaos.told.contains(&index) || !self.chaos.has_struck(&self.processes, index) {
+            if self.chaos.told.contains(&index) {
                 continue;
             }
+            let struck_ns = self.chaos.struck_ns(&self.processes, index, self.start_ns);
+            let Some(struck_ns) = struck_ns else {
+                continue;
+            };
             self.chaos.told.insert(index);
             let injection = self.processes.plan.chaos[index].clone();
             if let Fault::DiskFull { for_ns } = injection.fault {
@@ -141,10 +150,9 @@ impl Run {
             }
             let who = injection.fault.who(&self.processes.plan);
             let what = format!("injected: {}", injection.fault.words());
-            // Said when it is seen, of the moment at which it was to strike: there a walk back looks for it.
-            let at_ns = self.start_ns + injection.tick * self.processes.plan.tick_ns;
+            // Said when it is seen, of the moment in which it struck: there a walk back looks for it.
             let events = &mut self.processes.events;
-            events.say_at(at_ns, injection.tick, &who, &what);
+            events.say_at(struck_ns, injection.tick, &who, &what);
             self.await_aftermath(index, now_ns);
         }
         self.tell_aftermaths(now_ns, false);

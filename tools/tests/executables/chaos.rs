@@ -192,7 +192,7 @@ fn a_full_disk_costs_the_recording_and_nothing_else() {
     let report = suffered(
         &place,
         r#"{ fault = "disk_full", tick = 300, for_ms = 1000.0 }"#,
-        &["--set", "record.spool_s=0.1"],
+        &["--set", "record.spool_s=0.1", "--duration", "4s"],
     );
     expect_all_struck(&report, 1);
     let came_to = report.list("chaos")[0]["came_to"].as_str().unwrap();

@@ -56,7 +56,11 @@ impl<P: Prepared> Turns<P> {
             self.circumstances |= circumstance::INJECTED;
             // Counted first: a successor is not to be killed again.
             let struck = self.chaos.next as u64;
-            self.memory.words.injected.store(struck, Ordering::Release);
+            let words = &self.memory.words;
+            words
+                .injected_ns
+                .store(os::monotonic_ns(), Ordering::Relaxed);
+            words.injected.store(struck, Ordering::Release);
             match fault {
                 Fault::Stall { for_ns, .. } => {
                     let until_ns = os::monotonic_ns() + for_ns;
