@@ -28,7 +28,7 @@ pub struct SpoolGeometry {
     pub accounts_at: u64,
     /// The ring of bytes.
     pub entries_at: u64,
-    /// Its length, a multiple of [`ALIGNMENT`].
+    /// Its length, a multiple of [`ALIGNMENT`](super::ALIGNMENT).
     pub entries_bytes: u64,
     /// Zero.
     pub reserved: [u64; 12],
