@@ -44,7 +44,7 @@ lint: setup
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 
-## accept: what takes longer than the test suite may: a minute of blocks, a minute of 61 MB/s recorded, the loop with its recorder
+## accept: what takes longer than the test suite may: a minute of blocks, a minute of 61 MB/s recorded, an hour at 1 ms, the loop with its recorder
 ## stopped and with a full disk, the instrument's proof, the rivals' ends, the
 ## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage in
 ## Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
@@ -78,6 +78,7 @@ accept: setup
 	for round in 1 2 3; do \
 	    echo "round $$round of 3"; $(CARGO) test --quiet --locked --workspace --test executables --test conformance --test accounts || exit 1; \
 	done
+	tools/accept/hour.py $(DEMO)
 	tools/accept/recorder_away.py $(DEMO)
 
 ## bench: every latency and rate that the README promises, with the rivals in the same run [ROUNDS=15] [BENCH=ring|wake|tick|dsp|prove]

@@ -47,7 +47,11 @@ def main():
         if len(pids) < 10:
             sys.exit(f"the session does not run: {pids}")
         before = {name: resident_kib(pid) for name, pid in pids.items()}
-        time.sleep(began + late - time.monotonic())
+        while run.poll() is None and time.monotonic() < began + late:
+            time.sleep(1)
+        if run.poll() is not None:
+            report = json.load(open(f"{work}/report.json"))
+            sys.exit(f"over after {report['duration_ns'] / 1e9:.0f} s (exit {run.returncode}): {report['why']}")
         for name, pid in pids.items():
             now = resident_kib(pid)
             print(f"{name:<15} {before[name]:8} KiB after {early:.0f} s, {now:8} KiB after {late:.0f} s")
