@@ -88,10 +88,8 @@ def placement(back):
             said = session.stage(who)
             got = (said["policy"], said["priority"], said["cpu"])
             need(got == want, f"{name}: {who} is to be {want}, and the engine says {got}")
-            # Of one that was killed since, the kernel was asked about another process.
-            pid = next((pid for stage, pid in session.kills if stage == who and pid in session.placed), said["pid"])
-            need(pid in session.placed, f"{name}: the kernel was not asked about {who}, process {pid}")
-            kernel = session.placed[pid]
+            need(said["pid"] in session.placed, f"{name}: the kernel was not asked about {who}, process {said['pid']}")
+            kernel = session.placed[said["pid"]]
             got = (kernel.policy, kernel.priority, kernel.cpus)
             need(got == (*want[:2], str(want[2])), f"{name}: {who} is to be {want}, and the kernel says {got}")
             need(kernel.last_cpu == want[2], f"{name}: {who} was last on CPU {kernel.last_cpu}")

@@ -5,8 +5,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 # Everything that is made lies here; the kernel is kept from run to run.
-made=${CARGO_TARGET_DIR:-$PWD/target}/rt-vm
+made=${CARGO_TARGET_DIR:-target}/rt-vm
 mkdir -p "$made"
+made=$(cd "$made" && pwd)
 kernel=$(tools/rt-vm/kernel.sh "$made")
 programs=$(tools/rt-vm/static.sh "$made")
 tools/rt-vm/initramfs.sh "$programs" "$made/initramfs.cpio.gz"

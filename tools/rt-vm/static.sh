@@ -18,4 +18,4 @@ export HDF5_DIR=$made/hdf5
 # What HDF5's filters call: compression.
 export RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-l:libsz.a -C link-arg=-l:libaec.a -C link-arg=-l:libz.a"
 "${CARGO:-cargo}" build --quiet --locked --profile demo -p ephapse --bins --target "$target" >&2
-echo "${CARGO_TARGET_DIR:-$PWD/target}/$target/demo"
+echo "${CARGO_TARGET_DIR:-target}/$target/demo"
