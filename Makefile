@@ -5,7 +5,7 @@ REPORT ?= out/demo
 export CARGO_TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 DEMO   := $(CARGO_TARGET_DIR)/demo/ephapse
 
-.PHONY: demo test proofs tsan accept bench bench-gate bench-peers test-peers python-package lint release c setup clean
+.PHONY: demo test test-rt proofs tsan accept bench bench-gate bench-peers test-peers python-package lint release c setup clean
 
 ## demo: play a recording through the loop for ten seconds [RECORDING=FILE] [FORMAT=i16le,32ch,30000Hz] [DURATION=10s]
 demo: setup
@@ -15,6 +15,11 @@ demo: setup
 ## test: the whole test suite
 test: setup
 	$(CARGO) test --locked --workspace
+
+## test-rt: the engine on a PREEMPT_RT kernel, in emulation: 20,000 ticks, kills, restarts and stops (tools/rt-vm/README.md)
+test-rt: setup
+	@tools/setup.sh qemu-system-x86 busybox-static cpio python3
+	tools/rt-vm/run.sh
 
 ## proofs: the ring, its bells and attach in every order that the memory model allows; and every mutation of them is found
 proofs:
