@@ -26,6 +26,7 @@ mod place;
 mod plan;
 mod prove;
 mod python_stage;
+mod random;
 mod random_kills;
 mod recordings;
 mod replays;

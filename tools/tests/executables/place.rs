@@ -1,6 +1,7 @@
 //! A place of its own for every test: session files, report, session name, and what must be gone from it at the end.
 
 use crate::finished::Finished;
+use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -138,6 +139,16 @@ impl Place {
         let mut all = entries(Path::new("/dev/shm"));
         all.retain(|name| name.starts_with("ephapse.") && name.contains(&part));
         all
+    }
+
+    /// The processes of the session by its file, launcher first: name and pid. Empty before there is one.
+    pub fn session_processes(&self) -> Vec<(String, u32)> {
+        let path = format!("run/ephapse/{}.session", self.session());
+        let text = fs::read(self.path().join(path)).unwrap_or_default();
+        let record: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let all = record["processes"].as_array().into_iter().flatten();
+        all.filter_map(|p| Some((p["name"].as_str()?.to_owned(), p["pid"].as_u64()? as u32)))
+            .collect()
     }
 
     /// Living processes that were started in this place, by their environment or their program's path.

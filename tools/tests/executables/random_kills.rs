@@ -6,9 +6,8 @@
 use crate::finished::{Finished, Report};
 use crate::loop_graph::LOOP;
 use crate::place::{Place, Running, signal, wait_until};
+use crate::random::Random;
 use crate::turns::alone;
-use serde_json::Value;
-use std::fs;
 use std::time::Duration;
 
 const RUNS: u64 = 40;
@@ -22,31 +21,6 @@ const WITHIN_S: u64 = 15;
 fn number(variable: &str, usual: u64) -> u64 {
     let said = std::env::var(variable).ok();
     said.and_then(|n| n.parse().ok()).unwrap_or(usual)
-}
-
-/// Seeded, so that a failure can be looked at again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
-/// The processes of the session by now, launcher first: name and pid. Empty before it has told.
-fn processes(place: &Place) -> Vec<(String, u32)> {
-    let path = format!("run/ephapse/{}.session", place.session());
-    let text = fs::read(place.path().join(path)).unwrap_or_default();
-    let record: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let all = record["processes"].as_array().into_iter().flatten();
-    all.map(|p| {
-        let name = p["name"].as_str().unwrap().to_owned();
-        (name, p["pid"].as_u64().unwrap() as u32)
-    })
-    .collect()
 }
 
 fn start(place: &Place) -> Running {
@@ -96,7 +70,7 @@ fn whoever_is_signalled_and_whenever_the_session_ends_in_time_and_the_cause_is_n
         let place = Place::new();
         let running = start(&place);
         std::thread::sleep(Duration::from_millis(random.below(LATEST_MS)));
-        let mut all = processes(&place);
+        let mut all = place.session_processes();
         if all.is_empty() {
             all.push(("launcher".to_owned(), running.pid()));
         }

@@ -3,6 +3,7 @@
 use crate::finished::Report;
 use crate::loop_graph::LOOP;
 use crate::place::{Place, Running, signal, wait_until};
+use crate::random::Random;
 use crate::turns::{alone, shared};
 use serde_json::Value;
 use std::fs;
@@ -18,23 +19,8 @@ pub fn kills(usual: usize) -> usize {
 
 /// Pid of a process, by the session file; `None` before there is one.
 pub fn pid_of(place: &Place, name: &str) -> Option<u32> {
-    let path = format!("run/ephapse/{}.session", place.session());
-    let record: Value = serde_json::from_slice(&fs::read(place.path().join(path)).ok()?).ok()?;
-    let mut processes = record["processes"].as_array()?.iter();
-    let found = processes.find(|p| p["name"] == name)?;
-    Some(found["pid"].as_u64()? as u32)
-}
-
-/// Seeded, so that a failure can be looked at again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
+    let mut processes = place.session_processes().into_iter();
+    processes.find(|(who, _)| who == name).map(|(_, pid)| pid)
 }
 
 /// Starts the demo and kills `victims` in turn, at random instants, `count` times; returns the log and the report.
