@@ -35,8 +35,6 @@ struct Aftermath {
     injection: usize,
     /// Before it struck.
     before: Sums,
-    /// Times in which stimulation was held, by then.
-    holds: usize,
     due_ns: u64,
 }
 
@@ -124,13 +122,9 @@ impl Run {
             | Fault::PageFaults { .. }
             | Fault::Hog { .. } => 0,
         };
-        let holds = self.holds.over.iter();
         self.aftermaths.waiting.push(Aftermath {
             injection,
             before: self.aftermaths.last,
-            holds: holds
-                .filter(|hold| hold.tick < self.processes.plan.chaos[injection].tick)
-                .count(),
             due_ns: now_ns + length_ns + LATER_NS,
         });
     }
@@ -149,8 +143,8 @@ impl Run {
         for aftermath in due {
             let injection = &self.processes.plan.chaos[aftermath.injection];
             let who = injection.fault.who(&self.processes.plan);
-            let held = self.holds.over.get(aftermath.holds);
-            let held = held.filter(|hold| hold.who == who);
+            let mut holds = self.holds.over.iter();
+            let held = holds.find(|hold| hold.who == who && hold.tick >= injection.tick);
             let held = held.map_or_else(String::new, |hold| {
                 let long = hold.held_ns.map_or("to the end".to_owned(), |ns| {
                     format!("for {:.1} ms", ns as f64 / 1e6)

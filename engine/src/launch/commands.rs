@@ -30,7 +30,6 @@ pub(super) struct Commands {
     answers: VecDeque<Answer>,
     restarting: Vec<Restarting>,
     tuning: Vec<Tuning>,
-    off: bool,
 }
 
 /// A commanded restart that is not over.
@@ -58,7 +57,6 @@ impl Commands {
             answers: VecDeque::new(),
             restarting: Vec::new(),
             tuning: Vec::new(),
-            off: false,
         }
     }
 
@@ -123,11 +121,8 @@ impl Run {
                 Answer::done(&id, json!({ "stop": *stop }))
             }
             Command::Off {} => {
-                self.processes
-                    .session_words()
-                    .off
-                    .store(1, Ordering::Release);
-                if !core::mem::replace(&mut self.commands.off, true) {
+                let off = &self.processes.session_words().off;
+                if off.swap(1, Ordering::AcqRel) == 0 {
                     self.say(
                         "session",
                         "stimulation off: every further command is refused",

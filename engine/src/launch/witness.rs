@@ -3,12 +3,10 @@
 
 use crate::os;
 use crate::outcome::Stall;
+use crate::runner::set_fifo;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-};
 
 /// FIFO priority: above every stage, below timer and supervisor.
 pub const PRIORITY: u8 = 92;
@@ -62,14 +60,8 @@ impl Witnesses {
 
 fn watch(cpu: u32, over: &AtomicBool, seen: &mpsc::Sender<Stall>) {
     core_affinity::set_for_current(core_affinity::CoreId { id: cpu as usize });
-    if let Ok(value) = ThreadPriorityValue::try_from(PRIORITY) {
-        // Without the privilege it witnesses at normal priority, as the stages then run.
-        let _ = thread_priority::set_thread_priority_and_policy(
-            thread_priority::thread_native_id(),
-            ThreadPriority::Crossplatform(value),
-            ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo),
-        );
-    }
+    // Without the privilege it witnesses at normal priority, as the stages then run.
+    let _ = set_fifo(PRIORITY);
     let mut now_ns = os::monotonic_ns();
     while !over.load(Ordering::Acquire) {
         // From look to look, for a stall may also meet the witness while it is awake.
