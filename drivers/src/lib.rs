@@ -18,9 +18,9 @@ use acquire::crepe_h5::{CrepeH5Reader, CrepeH5Source};
 use acquire::mcs_h5::{McsH5Reader, McsH5Source};
 use acquire::synthetic::Synthetic;
 use ephapse_engine::stage::{Describable, Runnable};
-use stimulate::{Log, LogWriter, Null};
+use stimulate::{Log, LogSwitch, LogWriter, Null};
 
-/// What the lean executable runs: FIFO sides. None of them opens a file or needs HDF5.
+/// What the lean executable runs: FIFO sides, and guards. None of them needs HDF5, and no FIFO side opens a file.
 pub fn lean() -> Vec<Runnable> {
     vec![
         Runnable::of::<BinarySource>(),
@@ -29,6 +29,7 @@ pub fn lean() -> Vec<Runnable> {
         Runnable::of::<McsH5Source>(),
         Runnable::of::<Synthetic>(),
         Runnable::of::<Log>(),
+        Runnable::guard::<LogSwitch>(),
         Runnable::of::<Null>(),
     ]
 }
@@ -58,6 +59,7 @@ pub fn describable() -> Vec<Describable> {
         Describable::of::<Synthetic>(),
         Describable::of::<Log>(),
         Describable::of::<LogWriter>(),
+        Describable::guard::<LogSwitch>(),
         Describable::of::<Null>(),
     ]
 }

@@ -6,7 +6,7 @@ mod mcs_file;
 
 use ephapse_drivers::acquire::binary::{BinaryReader, BinarySource};
 use ephapse_drivers::acquire::synthetic::{Generator, Synthetic, SyntheticParams};
-use ephapse_drivers::stimulate::{Log, LogWriter, Null};
+use ephapse_drivers::stimulate::{Log, LogWriter, Null, handed_layout};
 use ephapse_engine::abi::{SlotHeader, flag};
 use ephapse_engine::allocation::{self, CountingAllocator};
 use ephapse_engine::records::Command;
@@ -197,6 +197,10 @@ fn commands() -> [StreamType; 1] {
     [StreamType::records(command_layout(), 16)]
 }
 
+fn handed() -> [StreamType; 1] {
+    [StreamType::records(handed_layout(), 32)]
+}
+
 /// A block of commands from frames sampled at `sampled_ns`.
 fn header(commands: usize, sampled_ns: u64) -> SlotHeader {
     SlotHeader {
@@ -213,7 +217,7 @@ fn commands_reach_the_log_and_empty_blocks_reach_it_as_empty_blocks() {
     let path = folder.path().join("log.jsonl");
     let params = json!({"path": path});
     let mut log = Rig::<Log>::new(params.clone(), &commands()).unwrap();
-    let mut writer = Rig::<LogWriter>::new(params, &commands()).unwrap();
+    let mut writer = Rig::<LogWriter>::new(params, &handed()).unwrap();
     let blocks = [vec![command(19)], vec![], vec![command(59), command(60)]];
     for (i, block) in blocks.iter().enumerate() {
         log.push(
@@ -249,16 +253,20 @@ fn a_run_without_a_block_leaves_an_empty_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
     std::fs::write(&path, "old\n").unwrap();
-    let mut writer = Rig::<LogWriter>::new(json!({"path": path}), &commands()).unwrap();
+    let mut writer = Rig::<LogWriter>::new(json!({"path": path}), &handed()).unwrap();
     writer.finish();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
 }
 
-/// Allocations while `work` runs.
+/// Allocations while `work` runs: the fewest of several rounds, for the count is the whole process's, and the test harness
+/// starts and ends other tests meanwhile. What a stage allocates it allocates in every round.
 fn allocations(mut work: impl FnMut()) -> u64 {
-    let before = allocation::count();
-    work();
-    allocation::count() - before
+    let rounds = (0..4).map(|_| {
+        let before = allocation::count();
+        work();
+        allocation::count() - before
+    });
+    rounds.min().unwrap()
 }
 
 #[test]
@@ -267,7 +275,7 @@ fn no_stage_that_may_run_under_fifo_allocates_in_a_turn() {
     let mut synthetic = Rig::<Synthetic>::new(json!({}), &[]).unwrap();
     synthetic.run();
     assert_eq!(
-        allocations(|| (0..40).for_each(|_| {
+        allocations(|| (0..10).for_each(|_| {
             synthetic.run();
         })),
         0,
@@ -285,7 +293,7 @@ fn no_stage_that_may_run_under_fifo_allocates_in_a_turn() {
     };
     pacer.push(0, block, &[0; 80]);
     assert_eq!(
-        allocations(|| (0..40).for_each(|_| {
+        allocations(|| (0..10).for_each(|_| {
             pacer.push(0, block, &[0; 80]);
         })),
         0,
@@ -299,14 +307,14 @@ fn no_stage_that_may_run_under_fifo_allocates_in_a_turn() {
     log.push(0, header(2, 1), two.as_bytes());
     null.push(0, header(2, 1), two.as_bytes());
     assert_eq!(
-        allocations(|| (0..40).for_each(|_| {
+        allocations(|| (0..10).for_each(|_| {
             log.push(0, header(2, 1), two.as_bytes());
         })),
         0,
         "stimulate.log"
     );
     assert_eq!(
-        allocations(|| (0..40).for_each(|_| {
+        allocations(|| (0..10).for_each(|_| {
             null.push(0, header(2, 1), two.as_bytes());
         })),
         0,
@@ -332,7 +340,9 @@ fn every_kind_can_be_described_and_run_by_its_executable_and_documents_every_par
             &helpers
         };
         assert!(list.contains(&kind.kind.as_str()), "{}", kind.kind);
-        assert_eq!(kind.helper, kind.program == Program::Full, "{}", kind.kind);
+        // A helper may do what no real-time stage may; a guard is in real time itself.
+        let guards = kind.kind.ends_with(".guard");
+        assert_eq!(kind.helper, guards || kind.program == Program::Full, "{}", kind.kind);
         let properties = kind
             .params_schema
             .get("properties")

@@ -20,6 +20,8 @@ mod due;
 #[cfg(not(loom))]
 pub mod elements;
 #[cfg(not(loom))]
+pub mod guard;
+#[cfg(not(loom))]
 pub mod hindsight;
 #[cfg(not(loom))]
 pub mod launch;

@@ -49,6 +49,8 @@ pub struct Outcome {
     pub stalls: Vec<Stall>,
     /// Times in which stimulation was held because a process was dead.
     pub holds: Vec<Hold>,
+    /// What guards have done, first to last.
+    pub guards: Vec<SwitchedOff>,
     /// Faults that the graph asked for, in order of their ticks.
     pub chaos: Vec<Struck>,
     /// The ten decisions that waited longest, longest first, walked back; none of an unpaced run.
@@ -76,6 +78,25 @@ pub struct Hold {
     pub seen_within_ns: u64,
     /// How long stimulation was held, ns; `None`: to the end.
     pub held_ns: Option<u64>,
+}
+
+/// A time in which a guard had a reason to see its device off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchedOff {
+    /// When the guard noticed, after `start_ns`, ns.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// The guard.
+    pub by: String,
+    /// The reason.
+    pub why: String,
+    /// From the last sign of life of whoever is the reason to when the device was seen off, ns; `None`: it never was.
+    pub off_within_ns: Option<u64>,
+    /// How often the device was told; 0: it was off already.
+    pub told: u64,
+    /// How often it could not be told, or asked.
+    pub failed: u64,
 }
 
 /// A fault of the graph's `[chaos]`.

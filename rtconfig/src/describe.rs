@@ -32,6 +32,9 @@ pub struct Described {
     /// Helpers this stage needs beside it, with the rings between.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Helper>,
+    /// Kind of the process that guards this stage's device, if it has one; it gets the same parameters as its stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
 }
 
 fn one() -> u32 {

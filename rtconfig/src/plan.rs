@@ -159,7 +159,7 @@ pub struct TimerPlan {
 /// One process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StagePlan {
-    /// Name in the graph; a helper is called `<stage>.<port>`.
+    /// Name in the graph; a helper is called `<stage>.<port>`, a guard `<stage>.guard`.
     pub name: String,
     /// Kind of stage.
     pub kind: String,
@@ -167,6 +167,9 @@ pub struct StagePlan {
     pub role: Role,
     /// The stage this one helps.
     pub helper_of: Option<String>,
+    /// It guards the device of the stage it helps: it has no streams, and is woken by nobody.
+    #[serde(default)]
+    pub guards: bool,
     /// Executable.
     pub program: Program,
     /// Parameters, defaults filled in by the stage itself.

@@ -118,6 +118,7 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         faults: Vec::new(),
         restarts: Vec::new(),
         holds: Vec::new(),
+        guards: Vec::new(),
         chaos: Vec::new(),
         rt: RtState {
             active: false,

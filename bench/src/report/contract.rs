@@ -35,6 +35,9 @@ pub struct Report {
     /// Times in which every stimulation command was refused because a process was dead, in order of their beginning.
     #[serde(default)]
     pub holds: Vec<HoldReport>,
+    /// Times in which a guard had a reason to see its device off, in order of their beginning.
+    #[serde(default)]
+    pub guards: Vec<GuardReport>,
     /// Faults that the graph's `[chaos]` asked for, in order of their ticks.
     #[serde(default)]
     pub chaos: Vec<ChaosReport>,
@@ -123,6 +126,25 @@ pub struct HoldReport {
     pub seen_within_ns: u64,
     /// How long stimulation was held, ns; null: to the end.
     pub held_ns: Option<u64>,
+}
+
+/// A time in which a guard had a reason to see its device off.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct GuardReport {
+    /// When the guard noticed, after the start, ns; negative before it.
+    pub at_ns: i64,
+    /// Tick.
+    pub tick: u64,
+    /// The guard.
+    pub by: String,
+    /// The reason.
+    pub why: String,
+    /// From the last sign of life of whoever is the reason to when the device was seen off, ns; null: it never was.
+    pub off_within_ns: Option<u64>,
+    /// How often the device was told; 0: it was off already.
+    pub told: u64,
+    /// How often it could not be told, or asked.
+    pub failed: u64,
 }
 
 /// A fault on purpose.

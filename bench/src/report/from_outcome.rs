@@ -20,6 +20,7 @@ impl Report {
             faults: outcome.faults.iter().map(FaultReport::from).collect(),
             restarts: outcome.restarts.iter().map(FaultReport::from).collect(),
             holds: outcome.holds.iter().map(HoldReport::from).collect(),
+            guards: outcome.guards.iter().map(GuardReport::from).collect(),
             chaos: outcome.chaos.iter().map(ChaosReport::from).collect(),
             session: outcome.plan.session.clone(),
             recording,
@@ -190,6 +191,20 @@ impl From<&outcome::Hold> for HoldReport {
             who: h.who.clone(),
             seen_within_ns: h.seen_within_ns,
             held_ns: h.held_ns,
+        }
+    }
+}
+
+impl From<&outcome::SwitchedOff> for GuardReport {
+    fn from(s: &outcome::SwitchedOff) -> Self {
+        GuardReport {
+            at_ns: s.at_ns,
+            tick: s.tick,
+            by: s.by.clone(),
+            why: s.why.clone(),
+            off_within_ns: s.off_within_ns,
+            told: s.told,
+            failed: s.failed,
         }
     }
 }

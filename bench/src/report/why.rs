@@ -1,6 +1,6 @@
 //! The verdict in one sentence, and the words for what is measured.
 
-use super::contract::{HopReport, Report};
+use super::contract::{GuardReport, HopReport, Report};
 use super::units::{duration, thousands};
 use ephapse_engine::outcome::{HopKind, Verdict};
 
@@ -14,6 +14,19 @@ pub(super) fn hop_words(kind: HopKind) -> (&'static str, &'static str) {
         HopKind::Age => ("age", "sampled to this stage's commit"),
         HopKind::Loop => ("loop", "sampled (last frame used) to handed to the device"),
         HopKind::HostLoop => ("host loop", "arrived on the host to handed to the device"),
+    }
+}
+
+/// What a guard did, in words.
+pub(super) fn guard_words(guard: &GuardReport) -> String {
+    let told = match guard.told {
+        0 => "it was off already".to_owned(),
+        1 => "switched off".to_owned(),
+        told => format!("switched off {} times", thousands(told)),
+    };
+    match guard.off_within_ns {
+        Some(ns) => format!("{told}, off at most {} after its last sign of life", duration(ns)),
+        None => format!("{told}, and NOT seen off ({} calls failed)", thousands(guard.failed)),
     }
 }
 

@@ -1,9 +1,13 @@
-//! `stimulate.log`, FIFO side: stamps commands and hands them to the helper that writes them down.
+//! `stimulate.log`, FIFO side: the interlock around a log. Its helper writes down what has become of every command.
 
 use super::command::check;
-use super::log_writer::{LogWriter, check_writable};
-use super::refusal::Refusal;
-use ephapse_engine::abi::SlotHeader;
+use super::handed::{Handed, handed_layout};
+use super::interlock::{Interlock, Now};
+use super::limits::Limits;
+use super::log_file::check_writable;
+use super::log_guard::LogSwitch;
+use super::log_writer::LogWriter;
+use ephapse_engine::guard::OffSwitch;
 use ephapse_engine::records::Command;
 use ephapse_engine::stage::{
     Ctx, Described, Helper, HelperDirection, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
@@ -23,10 +27,45 @@ pub struct LogParams {
     /// Carry out commands, too, that come from a stage which was started again without its state and has not settled.
     #[serde(default)]
     pub accept_reset: bool,
+    /// What no command may exceed.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The guard has switched the device off so long, at most, after a reason to do so, ms (4 to 10000).
+    #[serde(default = "default_off_within_ms")]
+    #[schemars(range(min = 4.0, max = 10_000.0))]
+    pub off_within_ms: f64,
+    /// Without a block of commands, empty or not, for so long, the guard switches the device off, ms (10 to 3600000).
+    #[serde(default = "default_silent_ms")]
+    #[schemars(range(min = 10.0, max = 3_600_000.0))]
+    pub silent_ms: f64,
 }
 
 fn default_path() -> PathBuf {
     PathBuf::from("stimulation.jsonl")
+}
+
+fn default_off_within_ms() -> f64 {
+    100.0
+}
+
+fn default_silent_ms() -> f64 {
+    1000.0
+}
+
+impl LogParams {
+    fn check(&self) -> Result<(), StageError> {
+        let within = |key: &str, value: f64, least: f64, most: f64| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                let why = format!("{value} ms is not one of {least} to {most} ms");
+                Err(StageError::parameter(key, why))
+            }
+        };
+        within("off_within_ms", self.off_within_ms, 4.0, 10_000.0)?;
+        within("silent_ms", self.silent_ms, 10.0, 3_600_000.0)?;
+        self.limits.check()
+    }
 }
 
 /// Slots of the ring to the writer: so many blocks may wait for the disk.
@@ -34,7 +73,7 @@ const LOG_SLOTS: u32 = 64;
 
 /// The stage `stimulate.log`.
 pub struct Log {
-    accept_reset: bool,
+    interlock: Interlock,
 }
 
 impl Stage for Log {
@@ -51,12 +90,15 @@ impl Stage for Log {
         params: &Self::Params,
         inputs: &[(&str, &StreamType)],
     ) -> Result<Described, StageError> {
-        let stream_type = check("commands", inputs)?;
+        let commands = check("commands", inputs)?;
+        params.check()?;
         check_writable(&params.path)?;
+        let most = Interlock::most_handed(&params.limits, commands.frames_per_block());
+        let stream_type = StreamType::records(handed_layout(), most);
         Ok(Described {
             outputs: vec![("log".to_owned(), stream_type.clone())],
+            state_bytes: Interlock::state_bytes(&params.limits),
             parts_per_call: 1,
-            memoryless: true,
             helpers: vec![Helper {
                 kind: LogWriter::KIND.to_owned(),
                 direction: HelperDirection::Drains,
@@ -64,6 +106,7 @@ impl Stage for Log {
                 stream_type,
                 slots: LOG_SLOTS,
             }],
+            guard: Some(LogSwitch::KIND.to_owned()),
             ..Described::default()
         })
     }
@@ -73,8 +116,14 @@ impl Stage for Log {
         _inputs: &[(&str, &StreamType)],
         _what: &Described,
     ) -> Result<Self, StageError> {
+        let patience = LogSwitch::patience(&params);
         Ok(Log {
-            accept_reset: params.accept_reset,
+            interlock: Interlock {
+                limits: params.limits,
+                accept_reset: params.accept_reset,
+                silent_ns: patience.silent_ns,
+                off_within_ns: patience.off_within_ns,
+            },
         })
     }
 
@@ -87,102 +136,38 @@ impl Stage for Log {
         let commands = inputs.pacing();
         let mut block = outputs.block(0);
         let room = block.room();
-        let out = &mut block.slice::<Command>()[..room];
-        let passed = pass_commands(commands.header, commands.slice(), ctx.tick, ctx.now_ns, out);
-        let refusal = Refusal::of(commands.header, ctx.off, ctx.held, self.accept_reset);
-        block.header().user = refusal.map_or(0, |refusal| refusal as u64);
-        block.commit(passed);
+        let now = now(ctx);
+        let handed = self.interlock.step(
+            ctx.state.slice_mut(),
+            now,
+            commands.header,
+            commands.slice::<Command>(),
+            &mut block.slice::<Handed>()[..room],
+        );
+        block.commit(handed);
         Next::Continue
     }
 
+    /// What stands at the device is no memory of the signal: a gap does not end it.
     fn reset(&mut self, _state: &mut [u8]) {}
-}
 
-/// Copies commands, each with its age at `now_ns` and, if it has none, the tick. Returns how many.
-pub fn pass_commands(
-    header: &SlotHeader,
-    commands: &[Command],
-    tick: u64,
-    now_ns: u64,
-    out: &mut [Command],
-) -> usize {
-    // A device's clock model may place a frame a little in the future; no age is negative.
-    let age_ns = i64::try_from(now_ns.saturating_sub(header.sampled_ns)).unwrap_or(i64::MAX);
-    for (target, command) in out.iter_mut().zip(commands) {
-        *target = Command {
-            tick: if command.tick == 0 {
-                tick
-            } else {
-                command.tick
-            },
-            age_ns,
-            ..*command
-        };
-    }
-    commands.len().min(out.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(sampled_ns: u64) -> SlotHeader {
-        SlotHeader {
-            sampled_ns,
-            ..SlotHeader::default()
+    fn finish(&mut self, ctx: &mut Ctx<'_>, outputs: &mut Outputs<'_>) {
+        let mut block = outputs.block(0);
+        let room = block.room();
+        let now = now(ctx);
+        let out = &mut block.slice::<Handed>()[..room];
+        let handed = self.interlock.end(ctx.state.slice_mut(), now, out);
+        if handed > 0 {
+            block.commit(handed);
         }
     }
+}
 
-    #[test]
-    fn a_command_gets_its_age_and_keeps_its_own_tick() {
-        let commands = [
-            Command {
-                tick: 0,
-                target: 3,
-                values: [8.0, 0.0, 0.0, 0.0],
-                ..Command::default()
-            },
-            Command {
-                tick: 41,
-                last_frame: 99,
-                ..Command::default()
-            },
-        ];
-        let mut out = [Command::default(); 4];
-        assert_eq!(
-            pass_commands(&header(1_000), &commands, 42, 1_750, &mut out),
-            2
-        );
-        assert_eq!(
-            out[0],
-            Command {
-                tick: 42,
-                age_ns: 750,
-                ..commands[0]
-            }
-        );
-        assert_eq!(
-            out[1],
-            Command {
-                tick: 41,
-                age_ns: 750,
-                ..commands[1]
-            }
-        );
-    }
-
-    #[test]
-    fn a_frame_of_the_future_has_age_0() {
-        let mut out = [Command::default()];
-        pass_commands(&header(2_000), &[Command::default()], 1, 1_000, &mut out);
-        assert_eq!(out[0].age_ns, 0);
-    }
-
-    #[test]
-    fn an_empty_block_says_that_nothing_happened() {
-        assert_eq!(
-            pass_commands(&header(0), &[], 1, 1, &mut [Command::default()]),
-            0
-        );
+fn now(ctx: &Ctx<'_>) -> Now {
+    Now {
+        tick: ctx.tick,
+        ns: ctx.now_ns,
+        off: ctx.off,
+        held: ctx.held,
     }
 }

@@ -50,8 +50,8 @@ impl Run {
             Part::Stage(stage) => self.processes.plan.stages[stage].on_death,
             Part::Recorder => OnDeath::Restart,
         };
-        // The recorder works when everybody else has left.
-        let may_restart = *stop < 2 || part == Part::Recorder;
+        // The recorder works when everybody else has left, and a device is seen off whatever else goes wrong.
+        let may_restart = *stop < 2 || part == Part::Recorder || self.processes.guards(part);
         if (wanted || policy == OnDeath::Restart) && may_restart {
             match self.start_again(index, wanted, own_fault, death.at_ns, &what) {
                 Ok(()) => return,

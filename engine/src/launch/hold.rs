@@ -13,12 +13,22 @@ use crate::abi::stage_state;
 use crate::os::{self, PidFd};
 use crate::outcome::Hold;
 use crate::sync::Ordering;
+use ephapse_rtconfig::describe::Role;
+
+/// A hold that lasts.
+struct HeldNow {
+    /// The process that died.
+    process: usize,
+    /// Its place in [`Holds::over`].
+    place: usize,
+    /// Stages that stimulate, with their activations when it began.
+    stimulate: Vec<(usize, u64)>,
+}
 
 /// Times in which stimulation is or was held.
 #[derive(Default)]
 pub(super) struct Holds {
-    /// The process, and its place in `over`.
-    now: Vec<(usize, usize)>,
+    now: Vec<HeldNow>,
     /// All of them, in order of their beginning.
     pub over: Vec<Hold>,
 }
@@ -44,6 +54,25 @@ impl Processes {
     }
 }
 
+impl Processes {
+    /// Stages that stimulate, with their activations so far.
+    fn stimulate(&self) -> Vec<(usize, u64)> {
+        let stimulates = |part: Part| {
+            let stage = part.stage().map(|stage| &self.plan.stages[stage]);
+            stage.is_some_and(|stage| stage.role == Role::Stimulate && stage.helper_of.is_none())
+        };
+        let all = self.list.iter().enumerate();
+        all.filter(|(_, process)| stimulates(process.part))
+            .map(|(index, _)| (index, self.activations(index)))
+            .collect()
+    }
+
+    fn activations(&self, index: usize) -> u64 {
+        let bank = self.list[index].memory.bank();
+        bank.activations.load(Ordering::Relaxed)
+    }
+}
+
 impl Run {
     /// The supervisor has held stimulation because this process died.
     pub(super) fn begin_hold(&mut self, index: usize, seen_ns: u64) {
@@ -52,7 +81,12 @@ impl Run {
             return;
         }
         let alive_ns = process.words().heartbeat_ns.load(Ordering::Relaxed);
-        self.holds.now.push((index, self.holds.over.len()));
+        let stimulate = self.processes.stimulate();
+        self.holds.now.push(HeldNow {
+            process: index,
+            place: self.holds.over.len(),
+            stimulate,
+        });
         self.holds.over.push(Hold {
             at_ns: seen_ns as i64 - self.start_ns as i64,
             tick: self.processes.tick(),
@@ -62,28 +96,28 @@ impl Run {
         });
     }
 
-    /// Lets go of what is held for processes whose successors run.
+    /// Lets go of what is held for processes whose successors run, when whoever stimulates has acted on it: what it was told
+    /// to go on with it has ended, and will begin again.
     pub(super) fn let_go(&mut self) {
-        let runs = |(index, _): &&(usize, usize)| {
-            let state = &self.processes.list[*index].words().state;
-            !self.died[*index] && state.load(Ordering::Acquire) == stage_state::RUNNING
+        let runs = |index: usize| {
+            let state = &self.processes.list[index].words().state;
+            !self.died[index] && state.load(Ordering::Acquire) == stage_state::RUNNING
         };
-        let running: Vec<usize> = self
-            .holds
-            .now
-            .iter()
-            .filter(runs)
-            .map(|(i, _)| *i)
-            .collect();
-        running.into_iter().for_each(|index| self.end_hold(index));
+        let over = |held: &&HeldNow| {
+            let mut waiting = held.stimulate.iter().filter(|(index, _)| runs(*index));
+            let activations = |index: usize| self.processes.activations(index);
+            runs(held.process) && waiting.all(|(index, then)| activations(*index) > *then)
+        };
+        let over: Vec<usize> = self.holds.now.iter().filter(over).map(|held| held.process).collect();
+        over.into_iter().for_each(|index| self.end_hold(index));
     }
 
     /// Stimulation need not be held for this process any more.
     pub(super) fn end_hold(&mut self, index: usize) {
-        let Some(at) = self.holds.now.iter().position(|(held, _)| *held == index) else {
+        let Some(at) = self.holds.now.iter().position(|held| held.process == index) else {
             return;
         };
-        let (_, place) = self.holds.now.remove(at);
+        let HeldNow { place, .. } = self.holds.now.remove(at);
         let words = self.processes.session_words();
         words.held.fetch_sub(1, Ordering::AcqRel);
         let hold = &mut self.holds.over[place];

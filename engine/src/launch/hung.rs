@@ -57,6 +57,7 @@ impl Run {
         for (process, silence) in self.processes.list.iter().zip(&mut self.silences) {
             let period_ns = match process.part {
                 Part::Timer => plan.tick_ns,
+                Part::Stage(stage) if plan.stages[stage].guards => plan.tick_ns,
                 Part::Stage(stage) if plan.stages[stage].helper_of.is_none() => {
                     plan.tick_ns * u64::from(plan.stages[stage].divider)
                 }

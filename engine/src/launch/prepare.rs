@@ -12,7 +12,7 @@ use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
 use crate::ring::{RingSpec, SeatSpec};
 use crate::runner::file::{
-    Duty, EdgeDuty, ReplayDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
+    Duty, EdgeDuty, GuardDuty, ReplayDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
 };
 use crate::runner::memory::{self, StageMemory};
 use crate::runner::telemetry::{self, TelemetryReader};
@@ -26,13 +26,15 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the launcher's page of a stage segment stands.
 pub(super) const ORDERS_AT: usize = 2 * PAGE;
 
 /// The log of a session that keeps none.
 const LOG: &str = "said.jsonl";
+/// How long guards may take to leave when everybody they watch has been killed.
+const GUARDS_LEAVE_WITHIN: Duration = Duration::from_millis(500);
 /// How long the launcher waits at most for the last line of a process that died without saying why: its successor is not
 /// started meanwhile. Usually it is there in less than a millisecond.
 const LAST_WORDS_WITHIN: Duration = Duration::from_millis(100);
@@ -403,16 +405,34 @@ impl Processes {
         }
     }
 
+    /// True if that process guards a device.
+    pub(super) fn guards(&self, part: Part) -> bool {
+        part.stage().is_some_and(|stage| self.plan.stages[stage].guards)
+    }
+
     /// Kills whoever still lives, and reaps everybody.
     pub(super) fn kill_all(&mut self) {
         self.list.iter_mut().for_each(Process::kill);
     }
 
-    /// The same, but for the recorder, which is about to keep what they have left.
+    /// The same, but for the recorder, which is about to keep what they have left; and guards are given time to see that
+    /// whoever stimulated is dead.
     pub(super) fn kill_all_but_the_recorder(&mut self) {
-        let others = self.list.iter_mut();
-        let others = others.filter(|process| process.part != Part::Recorder);
-        others.for_each(Process::kill);
+        let parts: Vec<Part> = self.list.iter().map(|process| process.part).collect();
+        let is_guard: Vec<bool> = parts.iter().map(|part| self.guards(*part)).collect();
+        let all = || parts.iter().zip(&is_guard).enumerate();
+        let others = all().filter(|(_, (part, guard))| **part != Part::Recorder && !**guard);
+        for (index, _) in others {
+            self.list[index].kill();
+        }
+        let deadline = Instant::now() + GUARDS_LEAVE_WITHIN;
+        for (index, _) in all().filter(|(_, (_, guard))| **guard) {
+            let process = &mut self.list[index];
+            while Instant::now() < deadline && matches!(process.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            process.kill();
+        }
     }
 }
 
@@ -626,6 +646,10 @@ fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
             let own = |injection: &&Injection| injection.fault.stage() == Some(index);
             plan.chaos.iter().filter(own).cloned().collect()
         },
+        guard: stage.helper_of.as_ref().filter(|_| stage.guards).map(|guarded| GuardDuty {
+            stage_segment: segment_name(&plan.session, &format!("stage.{guarded}")),
+            timer_segment: segment_name(&plan.session, "stage.timer"),
+        }),
         replay: plan.replay.as_ref().and_then(|replay| {
             Some(ReplayDuty {
                 source: replay.source.clone(),

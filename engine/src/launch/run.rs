@@ -5,32 +5,33 @@ use super::aftermath::Aftermaths;
 use super::chaos::Chaos;
 use super::collect::{Collector, LoopNow, Measured};
 use super::commands::Commands;
+use super::guards::Guards;
 use super::hold::Holds;
 use super::hung::Silence;
 use super::listener::Listener;
 use super::on::{Teller, broken_budgets, tell_end};
 use super::prepare::{Part, Process, Processes};
+use super::ready::{check_real_time, wait_until_ready, why_no_real_time};
 use super::recording::Ended;
 use super::restart::Deaths;
 use super::rt_state::RtWatcher;
 use super::said::LogEntry;
+use super::stage_record::record;
 use super::supervise::{Happened, Supervisor};
 use super::ties::Ties;
 use super::told::Told;
 use super::witness::Witnesses;
 use super::{LaunchError, Options, segment_name};
-use crate::abi::{OPEN, PAGE, segment, session_state, stage_state};
+use crate::abi::{PAGE, segment, session_state, stage_state};
 use crate::os::{self, PidFd};
-use crate::outcome::{Fault, LogRecord, Outcome, RtState, StageRecord, Stall, Tie};
+use crate::outcome::{Fault, LogRecord, Outcome, RtState, Stall, Tie};
 use crate::shm::{Access, Segment};
 use crate::sync::Ordering;
 use crate::trap::{Point, arm_as_told, trap};
-use ephapse_rtconfig::plan::{Plan, Policy};
+use ephapse_rtconfig::plan::Plan;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// From spawn to ready.
-const READY_WITHIN: Duration = Duration::from_secs(20);
 /// From the ready barrier to the common start: time for everybody to see it.
 const START_AHEAD: Duration = Duration::from_millis(50);
 /// From the end of the sources to the last block taken, in a paced run.
@@ -99,101 +100,6 @@ pub(super) fn state_name(process: &Process) -> &'static str {
     stage_state::NAMES.get(state).copied().unwrap_or("unknown")
 }
 
-fn wait_until_ready(processes: &mut Processes, options: &Options<'_>) -> Result<(), LaunchError> {
-    let deadline = Instant::now() + READY_WITHIN;
-    processes
-        .session_words()
-        .state
-        .store(session_state::PREPARING, Ordering::Release);
-    processes.events.say(0, "session", "preparing");
-    trap(Point::Preparing);
-    loop {
-        let mut waiting = None;
-        for process in &mut processes.list {
-            let state = process.words().state.load(Ordering::Acquire);
-            let exited = process.child.try_wait().ok().flatten();
-            if state == stage_state::FAILED || exited.is_some() {
-                let why = match (process.reason(), exited) {
-                    (said, _) if !said.is_empty() => said,
-                    (_, Some(status)) => format!("left before it was ready ({status})"),
-                    _ => "failed without saying why".to_owned(),
-                };
-                return Err(LaunchError::Stage {
-                    who: process.name.clone(),
-                    why,
-                });
-            }
-            if state != stage_state::READY {
-                waiting = Some((process.name.clone(), state_name(process)));
-            }
-        }
-        let Some((who, state)) = waiting else {
-            return Ok(());
-        };
-        if options
-            .interrupts
-            .load(std::sync::atomic::Ordering::Acquire)
-            > 0
-        {
-            return Err(LaunchError::Interrupted);
-        }
-        if Instant::now() > deadline {
-            return Err(LaunchError::Deadline {
-                who,
-                within: READY_WITHIN,
-                state,
-            });
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// What stands between this session and real time; empty if nothing does.
-fn why_no_real_time(processes: &Processes) -> String {
-    if processes.plan.timer.is_none() {
-        return "the run is unpaced: logical time, normal priority".to_owned();
-    }
-    let fifo = |process: &&Process| {
-        match process.part {
-            Part::Timer => true,
-            Part::Stage(stage) => processes.plan.stages[stage].policy == Policy::Fifo,
-            // The loop does not wait for it: one that is slow loses blocks of the recording, and counts them.
-            Part::Recorder => false,
-        }
-    };
-    let whys = processes
-        .list
-        .iter()
-        .filter(fifo)
-        .map(|p| (p, crate::text::load(&p.words().rt_why)));
-    let whys: Vec<String> = whys
-        .filter(|(_, why)| !why.is_empty())
-        .map(|(p, why)| format!("{}: {why}", p.name))
-        .collect();
-    match whys.as_slice() {
-        [] if !processes
-            .plan
-            .stages
-            .iter()
-            .any(|s| s.policy == Policy::Fifo) =>
-        {
-            "no stage has policy `fifo`".to_owned()
-        }
-        [] => String::new(),
-        [only] => only.clone(),
-        [first, rest @ ..] => format!("{first} (and {} more like it)", rest.len()),
-    }
-}
-
-fn check_real_time(processes: &Processes, options: &Options<'_>) -> Result<(), LaunchError> {
-    let why = why_no_real_time(processes);
-    if options.require_rt && !why.is_empty() {
-        Err(LaunchError::NoRealTime { why })
-    } else {
-        Ok(())
-    }
-}
-
 pub(super) struct Run {
     pub(super) processes: Processes,
     pub(super) collector: Collector,
@@ -212,6 +118,7 @@ pub(super) struct Run {
     pub(super) deaths: Vec<Deaths>,
     pub(super) restarts: Vec<Fault>,
     pub(super) holds: Holds,
+    pub(super) guards: Guards,
     pub(super) silences: Vec<Silence>,
     asked: Vec<bool>,
     pub(super) ended_by: Option<String>,
@@ -260,6 +167,7 @@ impl Run {
             deaths: vec![Deaths::default(); count],
             restarts: Vec::new(),
             holds: Holds::default(),
+            guards: Guards::new(&processes.list, |process| processes.guards(process.part)),
             silences: vec![Silence::default(); count],
             chaos: Chaos::new(&processes.plan),
             aftermaths: Aftermaths::default(),
@@ -339,6 +247,11 @@ impl Run {
             }
             self.beat(options, &mut stop);
         }
+        // Whatever a device goes on with by itself ends here, at the latest.
+        self.processes
+            .session_words()
+            .off
+            .store(1, Ordering::Release);
         let stop_tick = self.set_stop_tick();
         trap(Point::StopTick);
         self.wait_for_exits(options, &mut stop);
@@ -361,6 +274,7 @@ impl Run {
             Some(Happened::Asked(asked)) => self.heed(asked, options, stop),
             None => {}
         }
+        self.look_at_guards();
         self.let_go();
         self.answer_restarts();
         self.answer_params();
@@ -563,6 +477,7 @@ impl Run {
     ) -> Outcome {
         self.listener = None;
         self.tell(end_ns);
+        self.end_guards();
         (options.before_check)(&self.processes);
         let start_tick = self
             .processes
@@ -627,6 +542,7 @@ impl Run {
             stalls: stalls.collect(),
             chaos,
             holds: self.holds.over,
+            guards: self.guards.list,
             ties: self.ties.into_rows(),
             worst,
             log: LogRecord::default(),
@@ -648,40 +564,5 @@ impl Run {
             (options.live)(&live);
         }
         outcome
-    }
-}
-
-fn record(processes: &Processes, process: &Process) -> StageRecord {
-    let words = process.words();
-    let bank = process.memory.bank();
-    let get = |word: &crate::sync::AtomicU64| word.load(Ordering::Relaxed);
-    let cpu = get(&words.cpu);
-    StageRecord {
-        name: process.name.clone(),
-        pid: process.child.id(),
-        policy: if get(&words.policy) == 1 {
-            "fifo".into()
-        } else {
-            "other".into()
-        },
-        priority: get(&words.priority) as u32,
-        cpu: (cpu != OPEN).then_some(cpu as u32),
-        locked_bytes: get(&words.locked_bytes),
-        minor_faults: get(&words.minor_faults),
-        major_faults: get(&words.major_faults),
-        voluntary_switches: get(&words.voluntary),
-        involuntary_switches: get(&words.involuntary),
-        allocations_after_start: get(&words.allocations),
-        late_wakes: get(&bank.late_wake),
-        long_runs: get(&bank.long_run),
-        restarts: get(&process.memory.orders.generation).saturating_sub(1),
-        activations: get(&bank.activations),
-        spurious_rings: get(&words.spurious),
-        helper: match process.part {
-            Part::Timer => false,
-            Part::Stage(stage) => processes.plan.stages[stage].helper_of.is_some(),
-            Part::Recorder => true,
-        },
-        rt_why: crate::text::load(&words.rt_why),
     }
 }

@@ -344,6 +344,7 @@ fn fate(plan: &Plan, stage: &StagePlan) -> Fate {
 fn quiet(stage: &StagePlan) -> StagePlan {
     StagePlan {
         helper_of: None,
+        guards: false,
         policy: Policy::Other,
         priority: 0,
         nice: 0,
@@ -530,6 +531,7 @@ impl Builder {
                 kind: "replay.compare".into(),
                 role: Role::Sink,
                 helper_of: None,
+                guards: false,
                 program: Program::Lean,
                 params: Value::Object(serde_json::Map::new()),
                 policy: Policy::Other,

@@ -173,6 +173,18 @@ pub struct StageDuty {
     /// Its part in a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayDuty>,
+    /// Whom it watches, if it is a guard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<GuardDuty>,
+}
+
+/// Whom a guard watches, beside the launcher.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GuardDuty {
+    /// Segment of the stage that stimulates.
+    pub stage_segment: String,
+    /// Segment of the timer.
+    pub timer_segment: String,
 }
 
 /// A stage's part in a replay.

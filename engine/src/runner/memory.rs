@@ -352,6 +352,21 @@ impl StageMemory {
         }
     }
 
+    /// For whoever only looks on: copies the current state, as far as it fits. `None` if it is being changed again and again.
+    pub fn copy_state(&self, out: &mut [u8]) -> Option<()> {
+        let length = out.len().min(self.state_bytes);
+        (0..8).find_map(|_| {
+            let flip = self.words.flip.load(Ordering::Acquire); // [F]
+            let current = (flip & 1) as usize;
+            let at = current * self.bank_stride + size_of::<Bank>();
+            // In bounds: both banks hold `state_bytes` of state, checked at attach.
+            shm::copy_relaxed(self.banks_map.as_ptr().wrapping_add(at), &mut out[..length]);
+            std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
+            // With the next flip this copy becomes the one that is changed.
+            (self.words.flip.load(Ordering::Relaxed) == flip).then_some(())
+        })
+    }
+
     /// Touches every page.
     pub fn touch(&self) {
         self.banks_map.touch();

@@ -7,11 +7,13 @@
 //!
 //! script ──> scripted ──> turn          a stage that takes the turns of a capture
 //! playback, comparison                  what surrounds it: recorded blocks come, made ones are compared
+//! guard                                 no stage: it looks after one that stimulates, and switches its device off
 //! ```
 
 mod attendant;
 mod comparison;
 pub mod file;
+mod guard;
 mod input;
 pub mod memory;
 mod output;
@@ -26,6 +28,7 @@ pub mod telemetry;
 mod turn;
 
 pub use attendant::Attendant;
+pub use guard::run_guard;
 pub(crate) use input::InputPort;
 pub(crate) use output::OutputPort;
 pub(crate) use placement::set_fifo;

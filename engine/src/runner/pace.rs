@@ -18,6 +18,10 @@ pub(super) const BOUND: Duration = Duration::from_millis(100);
 const DRAIN_ORPHANED: Duration = Duration::from_secs(1);
 /// How long a source waits for its helper before it looks again.
 const HELPER_BOUND: Duration = Duration::from_millis(10);
+/// Without a sleep for so long, a stage that works off what has gathered sleeps for a moment.
+const REST_EVERY: Duration = Duration::from_millis(500);
+/// For so long.
+const REST: Duration = Duration::from_micros(50);
 /// A spinning stage looks at its rings this often, and at nothing else, before it looks at clock, stop word and lifeline.
 const SPINS: u32 = 4096;
 
@@ -32,6 +36,8 @@ pub(super) struct Loop<'a, P: Prepared> {
     at_start: os::Usage,
     allocations_at_start: u64,
     lifeline_checked_ns: u64,
+    /// When it last slept of its own will.
+    rested_ns: u64,
     /// The clock when this process last looked around: after its newest activation, or when it waited in vain.
     looked_ns: u64,
     /// When the launcher was seen gone.
@@ -63,6 +69,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
             at_start: os::Usage::default(),
             allocations_at_start: 0,
             lifeline_checked_ns: 0,
+            rested_ns: 0,
             looked_ns: 0,
             orphaned_ns: None,
             spurious: 0,
@@ -78,6 +85,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
         // The first look at the clock maps its page: that fault belongs to the time before the start.
         self.looked_ns = os::monotonic_ns();
         self.lifeline_checked_ns = self.looked_ns;
+        self.rested_ns = self.looked_ns;
         self.at_start = os::usage();
         self.before = self.at_start;
         self.allocations_at_start = allocation::count();
@@ -160,6 +168,19 @@ impl<'a, P: Prepared> Loop<'a, P> {
         }
     }
 
+    /// The last thing a process does that is not killed.
+    pub fn leave(&mut self) {
+        self.turns.leave();
+    }
+
+    /// Sleeps for a moment if it has not for long: whoever has much to catch up is no runaway, which the kernel kills.
+    fn rest(&mut self) {
+        if self.looked_ns.saturating_sub(self.rested_ns) > REST_EVERY.as_nanos() as u64 {
+            os::sleep_until(self.looked_ns + REST.as_nanos() as u64);
+            self.rested_ns = self.looked_ns;
+        }
+    }
+
     fn ask_stop(&self, why: &str) {
         let words = &self.turns.memory.words;
         text::store(&words.reason, why);
@@ -199,7 +220,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
             since_ns,
             woke_ns,
             first: true,
-            off: self.session.words.off.load(Ordering::Acquire) != 0,
+            off: self.session.words.off.load(Ordering::Acquire) != 0 || self.orphaned_ns.is_some(),
             held: self.session.words.held.load(Ordering::Acquire) != 0,
             usage: self.usage,
             cpu: self.cpu,
@@ -394,6 +415,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
                         self.end(end_reason::FINISHED);
                     }
                     self.housekeeping();
+                    self.rest();
                 }
                 Readiness::NoBlock(_) => self.look_around(),
                 Readiness::NoRoom => {
@@ -526,6 +548,7 @@ impl<'a, P: Prepared> Loop<'a, P> {
                 self.end(end_reason::FINISHED);
             }
             self.housekeeping();
+            self.rest();
         }
         self.end(if self.stopping() == 2 {
             end_reason::STOPPED

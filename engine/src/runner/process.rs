@@ -344,6 +344,7 @@ fn run_generation<P: Prepared>(
                     Pace::Clock | Pace::Device => main.run_source(true, speed),
                     Pace::None => main.run_source(false, speed),
                 }
+                main.leave();
             }
             words.state.store(stage_state::DONE, Ordering::Release);
             Ok(())
@@ -360,7 +361,7 @@ pub(super) fn failed(words: &StageWords, error: ProcessError) -> ProcessError {
 }
 
 /// The parameters as the segment has them: a stage that is started again begins with the newest.
-fn newest_params(memory: &StageMemory) -> Result<serde_json::Value, String> {
+pub(super) fn newest_params(memory: &StageMemory) -> Result<serde_json::Value, String> {
     let (epoch, params) = memory.params()?;
     memory.words.epoch.store(epoch, Ordering::Release);
     Ok(params)

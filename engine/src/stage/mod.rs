@@ -89,6 +89,9 @@ pub trait Stage: Sized {
 
     /// Inputs have ended: publish what is held.
     fn finish(&mut self, _ctx: &mut Ctx<'_>, _outputs: &mut Outputs<'_>) {}
+
+    /// The process is about to leave, in order or because its launcher is gone: a device must not be left as it is.
+    fn leave(&mut self) {}
 }
 
 /// What comes after an activation.

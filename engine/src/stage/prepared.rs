@@ -26,6 +26,9 @@ pub trait Prepared {
 
     /// As [`Stage::finish`].
     fn finish(&mut self, ctx: &mut Ctx<'_>, outputs: &mut Outputs<'_>);
+
+    /// As [`Stage::leave`].
+    fn leave(&mut self) {}
 }
 
 impl<S: Stage> Prepared for S {
@@ -51,5 +54,9 @@ impl<S: Stage> Prepared for S {
 
     fn finish(&mut self, ctx: &mut Ctx<'_>, outputs: &mut Outputs<'_>) {
         Stage::finish(self, ctx, outputs);
+    }
+
+    fn leave(&mut self) {
+        Stage::leave(self);
     }
 }

@@ -5,8 +5,9 @@
 
 use super::{Described, Stage, StageError};
 use crate::runner::file::{StageDuty, StageFile};
-use crate::runner::{ProcessError, run_stage};
-use ephapse_rtconfig::describe::{Catalogue, KindInfo};
+use crate::guard::{GuardState, OffSwitch};
+use crate::runner::{ProcessError, run_guard, run_stage};
+use ephapse_rtconfig::describe::{Catalogue, KindInfo, Program, Role};
 use ephapse_rtconfig::stream_type::StreamType;
 use serde_json::Value;
 
@@ -25,6 +26,14 @@ impl Runnable {
         Runnable {
             kind: S::KIND,
             run: run_stage::<S>,
+        }
+    }
+
+    /// The guard that has switch `G`.
+    pub fn guard<G: OffSwitch>() -> Self {
+        Runnable {
+            kind: G::KIND,
+            run: run_guard::<G>,
         }
     }
 }
@@ -57,6 +66,28 @@ impl Describable {
                 let params: S::Params = serde_json::from_value(params.clone())
                     .map_err(|e| StageError::parameter("", e.to_string()))?;
                 S::describe(&params, inputs)
+            },
+        }
+    }
+
+    /// The guard that has switch `G`.
+    pub fn guard<G: OffSwitch>() -> Self {
+        Describable {
+            info: KindInfo {
+                kind: G::KIND.to_owned(),
+                about: G::ABOUT.to_owned(),
+                role: Role::Stimulate,
+                inputs: Vec::new(),
+                outputs: Vec::new(),
+                program: Program::Lean,
+                helper: true,
+                params_schema: schemars::schema_for!(G::Params).to_value(),
+            },
+            describe: |_, _| {
+                Ok(Described {
+                    state_bytes: size_of::<GuardState>(),
+                    ..Described::default()
+                })
             },
         }
     }

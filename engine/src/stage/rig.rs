@@ -377,11 +377,13 @@ fn duty<S: Stage>(
         origin: 0,
         chaos: Vec::new(),
         replay: None,
+        guard: None,
         plan: StagePlan {
             name: "rig".into(),
             kind: S::KIND.into(),
             role: S::ROLE,
             helper_of: None,
+            guards: false,
             program: S::PROGRAM,
             params,
             policy: Policy::Other,

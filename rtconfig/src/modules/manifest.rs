@@ -199,6 +199,7 @@ impl Manifest {
             settle_frames: self.keys.settle_frames.unwrap_or(0),
             parts_per_call: self.keys.parts_per_call.unwrap_or(1),
             helpers: Vec::new(),
+            guard: None,
         })
     }
 

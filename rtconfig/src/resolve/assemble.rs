@@ -1,14 +1,15 @@
 //! Puts the decisions together into a plan; helpers become processes and rings of their own.
 
 use super::placement::{Placed, Placement};
+use super::priority;
 use super::rings::Ring;
 use super::types::{Typed, Types};
 use super::wiring::{Wired, Wiring};
 use crate::describe::{Catalogue, Described, Helper, HelperDirection};
 use crate::graph::Graph;
 use crate::plan::{
-    Full, InputPlan, OnPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader, SeatKind,
-    SeatPlan, StagePlan, StreamPlan, WaitKind,
+    Full, InputPlan, OnDeath, OnPlan, OutputPlan, Overrun, Pace, Plan, Policy, Read, Reader,
+    SeatKind, SeatPlan, StagePlan, StreamPlan, TimerPlan, WaitKind,
 };
 use crate::problem::Problem;
 use crate::stream_type::{Axis, Dtype, Kind, Rate, StreamType};
@@ -75,6 +76,7 @@ pub fn assemble(
         let (placed, typed) = (&placement.stages[index], &types.stages[index]);
         let described = typed.described.clone().unwrap_or_default();
         let helpers = described.helpers.clone();
+        let guard = described.guard.clone();
         let mut built = build_stage(&plan, wiring, index, stage, placed, typed, described);
         // A feeding helper stands before its stage, a draining one behind it.
         let (before, after): (Vec<&Helper>, Vec<&Helper>) = helpers
@@ -150,6 +152,12 @@ pub fn assemble(
         }
         plan.stages.push(built);
         plan.stages.extend(drains);
+        // In logical time nothing is fired, and nobody can be late.
+        if let (Some(kind), Some(timer)) = (guard, &placement.timer) {
+            plan.stages.push(build_guard(
+                graph, stage, typed, placed, &kind, timer, catalogue, problems,
+            ));
+        }
     }
     seat_everyone(&mut plan);
     plan
@@ -214,6 +222,7 @@ fn build_stage(
         kind: stage.kind.kind.clone(),
         role: stage.kind.role,
         helper_of: None,
+        guards: false,
         program: stage.kind.program.clone(),
         params: typed.params.clone(),
         policy: placed.policy,
@@ -304,6 +313,7 @@ fn build_helper(
         kind: helper.kind.clone(),
         role: kind.map_or(stage.kind.role, |kind| kind.role),
         helper_of: Some(stage.name.to_owned()),
+        guards: false,
         program: kind.unwrap_or(stage.kind).program.clone(),
         params: typed.params.clone(),
         policy: Policy::Other,
@@ -323,6 +333,66 @@ fn build_helper(
         inputs: if feeds { Vec::new() } else { vec![input] },
         outputs: if feeds { vec![output] } else { Vec::new() },
         pacing: (!feeds).then_some(0),
+        described,
+    }
+}
+
+#[allow(
+    clippy::too_many_arguments,
+    reason = "one caller; a struct for it would only repeat the names"
+)]
+fn build_guard(
+    graph: &Graph,
+    stage: &Wired<'_>,
+    typed: &Typed,
+    placed: &Placed,
+    kind: &str,
+    timer: &TimerPlan,
+    catalogue: &dyn Catalogue,
+    problems: &mut Vec<Problem>,
+) -> StagePlan {
+    let described = catalogue.describe(kind, &typed.params, &[]);
+    let described = described.unwrap_or_else(|error| {
+        problems.push(graph.problem(
+            &["stage", stage.name],
+            format!("its guard cannot be started: {error}"),
+            "",
+        ));
+        Described::default()
+    });
+    let program = catalogue.kind(kind).unwrap_or(stage.kind).program.clone();
+    StagePlan {
+        name: format!("{}.guard", stage.name),
+        kind: kind.to_owned(),
+        role: stage.kind.role,
+        helper_of: Some(stage.name.to_owned()),
+        guards: true,
+        program,
+        params: typed.params.clone(),
+        // Where its stage runs in real time, so does it; nobody's CPU but the timer's is disturbed by its looks.
+        policy: placed.policy,
+        priority: match placed.policy {
+            Policy::Fifo => priority::GUARD,
+            Policy::Other => 0,
+        },
+        nice: 0,
+        cpu: match placed.policy {
+            Policy::Fifo => Some(timer.cpu),
+            Policy::Other => None,
+        },
+        pace: Pace::None,
+        wait: WaitKind::Futex,
+        divider: 1,
+        phase: 0,
+        burst: 1,
+        overrun: Overrun::Skip,
+        on_death: OnDeath::Restart,
+        spare: false,
+        restarts_per_minute: None,
+        budget_ns: None,
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        pacing: None,
         described,
     }
 }

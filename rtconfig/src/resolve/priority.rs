@@ -4,6 +4,8 @@ use crate::plan::Pace;
 
 /// The timer's: above every stage.
 pub const TIMER: u8 = 95;
+/// A guard's: nothing but the timer keeps it from switching off.
+pub const GUARD: u8 = 94;
 /// Highest priority of a stage. 99 belongs to the kernel's own threads.
 pub const HIGHEST: u8 = 98;
 

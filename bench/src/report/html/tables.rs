@@ -6,7 +6,7 @@ use crate::report::bounds;
 use crate::report::contract::{Figures, HopReport, Report};
 use crate::report::host_entries::entries;
 use crate::report::units::{duration, kib, microseconds, thousands};
-use crate::report::why::{all_hops, hop_words, moment};
+use crate::report::why::{all_hops, guard_words, hop_words, moment};
 use ephapse_rtconfig::plan::SeatKind;
 
 fn subtitle(page: &mut String, title: &str) {
@@ -135,6 +135,18 @@ fn faults_and_budgets(page: &mut String, report: &Report) {
             ]
         });
         table(page, &["who died", "held within", "held for", "when"], rows);
+    }
+    if !report.guards.is_empty() {
+        section(page, "Guards that saw to it that nothing stimulates");
+        let rows = report.guards.iter().map(|guard| {
+            vec![
+                Cell::text(&guard.by),
+                Cell::text(&guard.why),
+                Cell::text(&guard_words(guard)),
+                Cell::Text(moment(guard.tick, guard.at_ns)),
+            ]
+        });
+        table(page, &["who", "why", "what it did", "when"], rows);
     }
     if !report.chaos.is_empty() {
         section(page, "Faults on purpose");

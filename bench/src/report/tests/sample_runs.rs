@@ -48,6 +48,7 @@ pub(in crate::report) fn sound() -> Outcome {
         faults: Vec::new(),
         restarts: Vec::new(),
         holds: Vec::new(),
+        guards: Vec::new(),
         chaos: Vec::new(),
         rt: RtState {
             active: true,

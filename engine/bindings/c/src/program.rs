@@ -187,5 +187,6 @@ unsafe fn describe(
         memoryless: description.seen.memoryless,
         parts_per_call: description.seen.parts_per_call,
         helpers: Vec::new(),
+        guard: None,
     })
 }

@@ -597,11 +597,13 @@ fn duty(wanted: &Wanted<'_>, described: Described, part: &dyn Fn(&str) -> String
         origin: 0,
         chaos: Vec::new(),
         replay: None,
+        guard: None,
         plan: StagePlan {
             name: "stage".into(),
             kind: wanted.kind.into(),
             role: if source { Role::Acquire } else { Role::Process },
             helper_of: None,
+            guards: false,
             program: Program::Lean,
             params: wanted.params.clone(),
             policy: Policy::Other,

@@ -70,6 +70,11 @@ impl<P: Prepared> Turns<P> {
         true
     }
 
+    /// The process is about to leave.
+    pub fn leave(&mut self) {
+        self.stage.leave();
+    }
+
     /// True if some output's stream has ended: by a predecessor, when this process has just begun.
     pub fn some_output_ended(&self) -> bool {
         self.outputs.iter().any(OutputPort::ended)
