@@ -1,7 +1,9 @@
 //! The interlock: no limit is ever exceeded, whatever is commanded and whenever; off is never refused; what was ended
 //! because somebody had died stands again when that is over.
 
-use ephapse_drivers::stimulate::{CODE_RATE, Forced, Handed, Interlock, Limits, Now, Pulse, Refusal};
+use ephapse_drivers::stimulate::{
+    CODE_RATE, Forced, Handed, Interlock, Limits, Now, Pulse, Refusal,
+};
 use ephapse_engine::abi::{SlotHeader, flag};
 use ephapse_engine::records::Command;
 use proptest::prelude::*;
@@ -86,8 +88,18 @@ struct Barred {
     age_ns: u64,
 }
 
-const HELD: Barred = Barred { off: false, held: true, reset: false, age_ns: 0 };
-const FREE: Barred = Barred { off: false, held: false, reset: false, age_ns: 0 };
+const HELD: Barred = Barred {
+    off: false,
+    held: true,
+    reset: false,
+    age_ns: 0,
+};
+const FREE: Barred = Barred {
+    off: false,
+    held: false,
+    reset: false,
+    age_ns: 0,
+};
 
 fn rate(target: u32, hz: f64) -> Command {
     Command {
@@ -102,14 +114,24 @@ fn rate(target: u32, hz: f64) -> Command {
 fn said(handed: &[Handed]) -> Vec<(u32, f64, Option<Refusal>, Option<Forced>)> {
     handed
         .iter()
-        .map(|h| (h.command.target, h.command.values[0], h.refusal(), h.why_forced()))
+        .map(|h| {
+            (
+                h.command.target,
+                h.command.values[0],
+                h.refusal(),
+                h.why_forced(),
+            )
+        })
         .collect()
 }
 
 #[test]
 fn without_limits_a_command_passes_and_an_empty_block_changes_nothing() {
     let mut bench = Bench::new(limits(json!({})));
-    assert_eq!(said(&bench.step(FREE, &[rate(3, 20.0)])), [(3, 20.0, None, None)]);
+    assert_eq!(
+        said(&bench.step(FREE, &[rate(3, 20.0)])),
+        [(3, 20.0, None, None)]
+    );
     for _ in 0..10 {
         assert_eq!(bench.pass(S / 100).step(FREE, &[]), []);
     }
@@ -119,7 +141,9 @@ fn without_limits_a_command_passes_and_an_empty_block_changes_nothing() {
 fn what_stands_is_ended_by_a_hold_and_stands_again_behind_it_as_it_is_wanted_by_then() {
     let mut bench = Bench::new(limits(json!({})));
     bench.step(FREE, &[rate(1, 10.0), rate(2, 20.0)]);
-    let ended = bench.pass(S / 100).step(HELD, &[rate(2, 40.0), rate(1, 0.0)]);
+    let ended = bench
+        .pass(S / 100)
+        .step(HELD, &[rate(2, 40.0), rate(1, 0.0)]);
     assert_eq!(
         said(&ended),
         [
@@ -140,7 +164,10 @@ fn nothing_stands_again_once_the_session_has_switched_off() {
     bench.step(FREE, &[rate(0, 10.0)]);
     let off = Barred { off: true, ..FREE };
     let ended = bench.pass(S / 100).step(off, &[]);
-    assert_eq!(said(&ended), [(0, 0.0, None, Some(Forced::Off(Refusal::Off)))]);
+    assert_eq!(
+        said(&ended),
+        [(0, 0.0, None, Some(Forced::Off(Refusal::Off)))]
+    );
     assert_eq!(bench.pass(S / 100).step(off, &[]), []);
     assert_eq!(bench.end(), [], "there is nothing left to end");
 }
@@ -149,7 +176,10 @@ fn nothing_stands_again_once_the_session_has_switched_off() {
 fn the_end_of_the_commands_ends_what_stands() {
     let mut bench = Bench::new(limits(json!({})));
     bench.step(FREE, &[rate(7, 10.0)]);
-    assert_eq!(said(&bench.pass(S / 100).end()), [(7, 0.0, None, Some(Forced::End))]);
+    assert_eq!(
+        said(&bench.pass(S / 100).end()),
+        [(7, 0.0, None, Some(Forced::End))]
+    );
     assert_eq!(bench.pass(S / 100).end(), []);
 }
 
@@ -158,8 +188,20 @@ fn a_reset_and_data_that_is_too_old_bar_everything_until_they_are_over() {
     let mut bench = Bench::new(limits(json!({"max_age_ms": 50.0})));
     bench.step(FREE, &[rate(1, 10.0)]);
     for (barred, why) in [
-        (Barred { reset: true, ..FREE }, Refusal::Reset),
-        (Barred { age_ns: S / 10, ..FREE }, Refusal::Age),
+        (
+            Barred {
+                reset: true,
+                ..FREE
+            },
+            Refusal::Reset,
+        ),
+        (
+            Barred {
+                age_ns: S / 10,
+                ..FREE
+            },
+            Refusal::Age,
+        ),
     ] {
         let ended = bench.pass(S / 100).step(barred, &[]);
         assert_eq!(said(&ended), [(1, 0.0, None, Some(Forced::Off(why)))]);
@@ -171,12 +213,36 @@ fn a_reset_and_data_that_is_too_old_bar_everything_until_they_are_over() {
 #[test]
 fn each_limit_refuses_by_its_name_and_leaves_what_stands() {
     let cases = [
-        (json!({"max_rate_hz": 40.0}), [41.0, 0.0, 0.0, 0.0], Refusal::Rate),
-        (json!({"max_amplitude_ua": 5.0}), [10.0, -6.0, 0.0, 0.0], Refusal::Amplitude),
-        (json!({"max_phase_nc": 1.0}), [10.0, 6.0, 200.0, 0.0], Refusal::Charge),
-        (json!({"max_net_nc": 0.1}), [10.0, 0.0, 0.0, -0.2], Refusal::Net),
-        (json!({"max_duty": 0.01}), [40.0, 0.0, 200.0, 0.0], Refusal::Duty),
-        (json!({"max_pulses_per_hour": 100.0}), [90.0, 0.0, 0.0, 0.0], Refusal::Hour),
+        (
+            json!({"max_rate_hz": 40.0}),
+            [41.0, 0.0, 0.0, 0.0],
+            Refusal::Rate,
+        ),
+        (
+            json!({"max_amplitude_ua": 5.0}),
+            [10.0, -6.0, 0.0, 0.0],
+            Refusal::Amplitude,
+        ),
+        (
+            json!({"max_phase_nc": 1.0}),
+            [10.0, 6.0, 200.0, 0.0],
+            Refusal::Charge,
+        ),
+        (
+            json!({"max_net_nc": 0.1}),
+            [10.0, 0.0, 0.0, -0.2],
+            Refusal::Net,
+        ),
+        (
+            json!({"max_duty": 0.01}),
+            [40.0, 0.0, 200.0, 0.0],
+            Refusal::Duty,
+        ),
+        (
+            json!({"max_pulses_per_hour": 100.0}),
+            [90.0, 0.0, 0.0, 0.0],
+            Refusal::Hour,
+        ),
         (json!({}), [f64::NAN, 0.0, 0.0, 0.0], Refusal::Malformed),
         (json!({}), [-1.0, 0.0, 0.0, 0.0], Refusal::Malformed),
         (json!({}), [1.0, 0.0, -200.0, 0.0], Refusal::Malformed),
@@ -184,7 +250,10 @@ fn each_limit_refuses_by_its_name_and_leaves_what_stands() {
     for (given, values, why) in cases {
         let mut bench = Bench::new(limits(given));
         bench.step(FREE, &[rate(1, 2.0)]);
-        let asked = Command { values, ..rate(1, 0.0) };
+        let asked = Command {
+            values,
+            ..rate(1, 0.0)
+        };
         let handed = bench.pass(S / 1000).step(FREE, &[asked]);
         assert_eq!(handed.len(), 1, "{why:?}: {handed:?}");
         assert_eq!(handed[0].refusal(), Some(why));
@@ -200,17 +269,26 @@ fn the_pulse_that_a_device_is_set_up_for_counts_where_a_command_does_not_say() {
 
 #[test]
 fn a_code_that_no_limit_can_be_compared_with_passes_only_where_there_are_none() {
-    let strange = Command { code: 77, ..rate(1, 2.0) };
+    let strange = Command {
+        code: 77,
+        ..rate(1, 2.0)
+    };
     let mut free = Bench::new(limits(json!({})));
     assert_eq!(free.step(FREE, &[strange])[0].refusal(), None);
     let mut limited = Bench::new(limits(json!({"max_rate_hz": 40.0})));
-    assert_eq!(limited.step(FREE, &[strange])[0].refusal(), Some(Refusal::Code));
+    assert_eq!(
+        limited.step(FREE, &[strange])[0].refusal(),
+        Some(Refusal::Code)
+    );
 }
 
 #[test]
 fn a_target_more_than_can_be_accounted_for_is_refused_and_may_still_be_switched_off() {
     let mut bench = Bench::new(limits(json!({"targets": 2})));
-    let handed = bench.step(FREE, &[rate(1, 2.0), rate(9, 2.0), rate(5, 2.0), rate(5, 0.0)]);
+    let handed = bench.step(
+        FREE,
+        &[rate(1, 2.0), rate(9, 2.0), rate(5, 2.0), rate(5, 0.0)],
+    );
     let refused: Vec<Option<Refusal>> = handed.iter().map(Handed::refusal).collect();
     assert_eq!(refused, [None, None, Some(Refusal::Targets), None]);
 }
@@ -277,7 +355,11 @@ impl Device {
         while at_ns < to_ns {
             self.pulses.push_back(at_ns);
             at_ns += period_ns;
-            while self.pulses.front().is_some_and(|first| at_ns - first > 3600 * S) {
+            while self
+                .pulses
+                .front()
+                .is_some_and(|first| at_ns - first > 3600 * S)
+            {
                 self.pulses.pop_front();
             }
             self.most_in_an_hour = self.most_in_an_hour.max(self.pulses.len());
@@ -308,8 +390,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         reset: which == 1,
         age_ns,
     });
-    let step = (pass, barred, prop::collection::vec(command, 0..MOST_COMMANDS))
-        .prop_map(|(pass_ns, barred, commands)| Step { pass_ns, barred, commands });
+    let step = (
+        pass,
+        barred,
+        prop::collection::vec(command, 0..MOST_COMMANDS),
+    )
+        .prop_map(|(pass_ns, barred, commands)| Step {
+            pass_ns,
+            barred,
+            commands,
+        });
     prop::collection::vec(step, 1..400)
 }
 

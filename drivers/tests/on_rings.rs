@@ -342,7 +342,12 @@ fn every_kind_can_be_described_and_run_by_its_executable_and_documents_every_par
         assert!(list.contains(&kind.kind.as_str()), "{}", kind.kind);
         // A helper may do what no real-time stage may; a guard is in real time itself.
         let guards = kind.kind.ends_with(".guard");
-        assert_eq!(kind.helper, guards || kind.program == Program::Full, "{}", kind.kind);
+        assert_eq!(
+            kind.helper,
+            guards || kind.program == Program::Full,
+            "{}",
+            kind.kind
+        );
         let properties = kind
             .params_schema
             .get("properties")

@@ -1,7 +1,8 @@
 //! `stimulate.log` and its writer: what is in the file, when, and exactly once.
 
 use ephapse_drivers::stimulate::{
-    Handed, Log, LogFile, LogParams, LogSwitch, LogWriter, Null, NullState, Refusal, WriterState, handed_layout,
+    Handed, Log, LogFile, LogParams, LogSwitch, LogWriter, Null, NullState, Refusal, WriterState,
+    handed_layout,
 };
 use ephapse_engine::guard::{Off, OffSwitch};
 use ephapse_engine::records::Command;
@@ -180,13 +181,22 @@ fn a_guard_sees_what_stands_and_switches_it_off_beside_a_writer_that_goes_on() {
     // What is refused, also late, switches nothing on; what is 0 switches off.
     let refused = Handed::asked(given(59), Some(Refusal::Held));
     log.write(&mut state, &[refused], None).unwrap();
-    log.write(&mut state, &[command(79)], Some(Refusal::Off)).unwrap();
+    log.write(&mut state, &[command(79)], Some(Refusal::Off))
+        .unwrap();
     assert!(guard.is_off().unwrap());
     let written = lines(&path);
-    let offs: Vec<usize> = (0..written.len()).filter(|at| written[*at].get("off").is_some()).collect();
+    let offs: Vec<usize> = (0..written.len())
+        .filter(|at| written[*at].get("off").is_some())
+        .collect();
     assert_eq!((offs, written.len()), (vec![1, 3], 6));
-    assert_eq!(written[1], json!({"off": "the launcher is gone", "tick": 77}));
-    assert_eq!((&written[4]["refused"], &written[5]["refused"]), (&json!("held"), &json!("off")));
+    assert_eq!(
+        written[1],
+        json!({"off": "the launcher is gone", "tick": 77})
+    );
+    assert_eq!(
+        (&written[4]["refused"], &written[5]["refused"]),
+        (&json!("held"), &json!("off"))
+    );
 }
 
 #[test]
@@ -235,9 +245,14 @@ fn a_guard_is_not_fooled_by_the_log_of_an_earlier_run() {
     let path = folder.path().join("log.jsonl");
     let mut earlier = LogFile::open(&path).unwrap();
     let mut state = WriterState::default();
-    earlier.write(&mut state, &[command(19), command(39)], None).unwrap();
+    earlier
+        .write(&mut state, &[command(19), command(39)], None)
+        .unwrap();
     let mut guard = switch(&path);
-    assert!(!guard.is_off().unwrap(), "the earlier run left something on");
+    assert!(
+        !guard.is_off().unwrap(),
+        "the earlier run left something on"
+    );
     let mut log = LogFile::open(&path).unwrap();
     log.write(&mut WriterState::default(), &[], None).unwrap();
     assert!(guard.is_off().unwrap(), "this run has begun with nothing");

@@ -116,7 +116,9 @@ impl Cause {
 pub const EPISODES: usize = 8;
 
 /// A time in which there was a reason to be off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Episode {
     /// Number of its [`Cause`].
@@ -136,7 +138,9 @@ pub struct Episode {
 }
 
 /// What a guard has done, in its state block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct GuardState {
     /// Episodes so far; the newest stands at `(episodes - 1) % EPISODES`.

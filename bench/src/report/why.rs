@@ -25,8 +25,14 @@ pub(super) fn guard_words(guard: &GuardReport) -> String {
         told => format!("switched off {} times", thousands(told)),
     };
     match guard.off_within_ns {
-        Some(ns) => format!("{told}, off at most {} after its last sign of life", duration(ns)),
-        None => format!("{told}, and NOT seen off ({} calls failed)", thousands(guard.failed)),
+        Some(ns) => format!(
+            "{told}, off at most {} after its last sign of life",
+            duration(ns)
+        ),
+        None => format!(
+            "{told}, and NOT seen off ({} calls failed)",
+            thousands(guard.failed)
+        ),
     }
 }
 

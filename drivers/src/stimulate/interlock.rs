@@ -89,9 +89,15 @@ impl Interlock {
         let age_ns = i64::try_from(now.ns.saturating_sub(header.sampled_ns)).unwrap_or(i64::MAX);
         let too_old = self.limits.is_too_old(age_ns);
         let bar = Refusal::of_all(header, now.off, now.held, too_old, self.accept_reset);
-        let mut out = Out { records: out, count: 0 };
+        let mut out = Out {
+            records: out,
+            count: 0,
+        };
         for target in used(targets).filter(|target| !target.given.is_off()) {
-            let full = || self.hour_is_full(target, &target.given).then_some(Refusal::Hour);
+            let full = || {
+                self.hour_is_full(target, &target.given)
+                    .then_some(Refusal::Hour)
+            };
             if let Some(why) = bar.or_else(full) {
                 target.give(Standing::default());
                 out.push(forced(now, target, 0, Forced::Off(why)));
@@ -99,7 +105,11 @@ impl Interlock {
         }
         for command in commands {
             let command = Command {
-                tick: if command.tick == 0 { now.tick } else { command.tick },
+                tick: if command.tick == 0 {
+                    now.tick
+                } else {
+                    command.tick
+                },
                 age_ns,
                 ..*command
             };
@@ -124,7 +134,10 @@ impl Interlock {
             return 0;
         };
         self.make_up(clock, targets, now.ns);
-        let mut out = Out { records: out, count: 0 };
+        let mut out = Out {
+            records: out,
+            count: 0,
+        };
         for target in used(targets) {
             target.wanted = Standing::default();
             if !target.given.is_off() {
@@ -161,16 +174,24 @@ impl Interlock {
     }
 
     fn hour_is_full(&self, target: &TargetState, asked: &Standing) -> bool {
-        self.limits.hour_is_full(target, asked.rate_hz, self.alone_s())
+        self.limits
+            .hour_is_full(target, asked.rate_hz, self.alone_s())
     }
 
     fn has_room(&self, target: &TargetState) -> bool {
         let ahead_s = self.alone_s().max(ROOM_S);
-        !self.limits.hour_is_full(target, target.wanted.rate_hz, ahead_s)
+        !self
+            .limits
+            .hour_is_full(target, target.wanted.rate_hz, ahead_s)
     }
 
     /// Why a command is not carried out, if it is not; notes what is wanted and given from now on.
-    fn judge(&self, targets: &mut [TargetState], command: &Command, bar: Option<Refusal>) -> Option<Refusal> {
+    fn judge(
+        &self,
+        targets: &mut [TargetState],
+        command: &Command,
+        bar: Option<Refusal>,
+    ) -> Option<Refusal> {
         let Some(asked) = Standing::of(command) else {
             return Some(Refusal::Malformed);
         };

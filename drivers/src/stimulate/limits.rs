@@ -93,17 +93,16 @@ impl Limits {
     /// # Errors
     /// `Parameter` naming the limit.
     pub fn check(&self) -> Result<(), StageError> {
-        let wrong = |key: &str, why: String| {
-            Err(StageError::parameter(
-                "limits",
-                format!("{key} = {why}"),
-            ))
-        };
+        let wrong =
+            |key: &str, why: String| Err(StageError::parameter("limits", format!("{key} = {why}")));
         for (key, limit) in self.named() {
             if let Some(limit) = limit
                 && !(limit.is_finite() && limit >= 0.0)
             {
-                return wrong(key, format!("{limit} limits nothing: give a number from 0 on, or leave it out"));
+                return wrong(
+                    key,
+                    format!("{limit} limits nothing: give a number from 0 on, or leave it out"),
+                );
             }
         }
         let Pulse {
@@ -121,10 +120,16 @@ impl Limits {
             }
         }
         if phase_us < 0.0 {
-            return wrong("pulse.phase_us", format!("{phase_us} is no duration: give one from 0 on"));
+            return wrong(
+                "pulse.phase_us",
+                format!("{phase_us} is no duration: give one from 0 on"),
+            );
         }
         if !(1..=MOST_TARGETS).contains(&self.targets) {
-            return wrong("targets", format!("{} is not one of 1 to {MOST_TARGETS}", self.targets));
+            return wrong(
+                "targets",
+                format!("{} is not one of 1 to {MOST_TARGETS}", self.targets),
+            );
         }
         Ok(())
     }
@@ -136,7 +141,8 @@ impl Limits {
 
     /// Data that old is too old.
     pub(super) fn is_too_old(&self, age_ns: i64) -> bool {
-        self.max_age_ms.is_some_and(|most_ms| age_ns as f64 > most_ms * 1e6)
+        self.max_age_ms
+            .is_some_and(|most_ms| age_ns as f64 > most_ms * 1e6)
     }
 
     /// Why this may not stand at a target, whatever has been there before.

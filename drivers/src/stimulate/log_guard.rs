@@ -65,7 +65,8 @@ impl LogSwitch {
 
 impl OffSwitch for LogSwitch {
     const KIND: &'static str = "stimulate.log.guard";
-    const ABOUT: &'static str = "Switches off, in the log, what stands there when nobody else may be able to.";
+    const ABOUT: &'static str =
+        "Switches off, in the log, what stands there when nobody else may be able to.";
     type Params = LogParams;
 
     fn patience(params: &LogParams) -> Patience {

@@ -104,13 +104,20 @@ mod tests {
     fn a_refused_command_says_why_and_so_does_one_of_the_interlock() {
         let refused = line(&Handed::asked(Command::default(), Some(Refusal::Off)));
         assert!(refused.ends_with(",\"refused\":\"off\"}\n"), "{refused}");
-        let forced = line(&Handed::forced(Command::default(), Forced::Off(Refusal::Age)));
+        let forced = line(&Handed::forced(
+            Command::default(),
+            Forced::Off(Refusal::Age),
+        ));
         assert!(forced.ends_with(",\"forced\":\"age\"}\n"), "{forced}");
     }
 
     #[test]
     fn the_guards_line_is_told_from_all_others_by_its_beginning() {
-        let off = off_line(&Off { why: "the launcher is gone", tick: 7 }).unwrap();
+        let off = off_line(&Off {
+            why: "the launcher is gone",
+            tick: 7,
+        })
+        .unwrap();
         assert_eq!(off, b"{\"off\":\"the launcher is gone\",\"tick\":7}\n");
         assert!(off.starts_with(OFF_BEGINS));
         assert!(!line(&Handed::default()).as_bytes().starts_with(OFF_BEGINS));

@@ -53,7 +53,13 @@ const REFUSALS: [(Refusal, &str); 13] = [
 
 impl Refusal {
     /// Why no command at all is carried out behind this block; `off` and `held` as the session says.
-    pub fn of_all(header: &SlotHeader, off: bool, held: bool, too_old: bool, accept_reset: bool) -> Option<Self> {
+    pub fn of_all(
+        header: &SlotHeader,
+        off: bool,
+        held: bool,
+        too_old: bool,
+        accept_reset: bool,
+    ) -> Option<Self> {
         if off {
             Some(Refusal::Off)
         } else if held {
@@ -150,7 +156,10 @@ mod tests {
         let mut words = Vec::new();
         for (refusal, word) in REFUSALS {
             assert_eq!(Refusal::from_number(refusal as u32), Some(refusal));
-            assert_eq!(Forced::from_number(Forced::Off(refusal).number()), Some(Forced::Off(refusal)));
+            assert_eq!(
+                Forced::from_number(Forced::Off(refusal).number()),
+                Some(Forced::Off(refusal))
+            );
             words.push(word);
         }
         for forced in [Forced::End, Forced::Again] {
@@ -160,6 +169,9 @@ mod tests {
         words.sort_unstable();
         words.dedup();
         assert_eq!(words.len(), REFUSALS.len() + 2);
-        assert_eq!((Refusal::from_number(0), Forced::from_number(0)), (None, None));
+        assert_eq!(
+            (Refusal::from_number(0), Forced::from_number(0)),
+            (None, None)
+        );
     }
 }

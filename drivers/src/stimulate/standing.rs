@@ -32,7 +32,8 @@ impl Standing {
     /// duration.
     pub fn of(command: &Command) -> Option<Self> {
         let [rate_hz, amplitude_ua, phase_us, net_nc] = command.values;
-        let sound = command.values.iter().all(|v| v.is_finite()) && rate_hz >= 0.0 && phase_us >= 0.0;
+        let sound =
+            command.values.iter().all(|v| v.is_finite()) && rate_hz >= 0.0 && phase_us >= 0.0;
         sound.then_some(Standing {
             rate_hz,
             amplitude_ua,
@@ -102,7 +103,8 @@ impl TargetState {
     /// Counts what it has been doing for `ns`; the time ends in that period.
     pub fn count(&mut self, ns: u64, period: u64) {
         let begun = core::mem::take(&mut self.begun);
-        self.pulses[(period % PERIODS as u64) as usize] += self.given.rate_hz * ns as f64 * 1e-9 + begun;
+        self.pulses[(period % PERIODS as u64) as usize] +=
+            self.given.rate_hz * ns as f64 * 1e-9 + begun;
     }
 
     /// Forgets the periods that begin anew with `period`, when the last look was in `before`.

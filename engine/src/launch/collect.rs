@@ -2,6 +2,7 @@
 //!
 //! It is public so that the instrument can be proved: `ephapse bench prove` feeds it records whose histograms are known.
 
+use super::intervals::Intervals;
 use super::prepare::origin_of;
 use crate::abi::{ActivationRecord, circumstance};
 use crate::hindsight::{Decisions, Happened, Route, Walk, Worst};
@@ -13,8 +14,6 @@ use hdrhistogram::Histogram;
 
 /// Histograms reach from 1 ns to an hour at three digits.
 const HIGHEST_NS: u64 = 3_600_000_000_000;
-/// Intervals kept; when there are more, neighbours are joined and the length doubles, so that memory stays bounded.
-const MOST_INTERVALS: usize = 256;
 
 /// Where activation records of one process come from.
 pub trait Records: Send {
@@ -133,10 +132,7 @@ pub struct Collector {
     paced: bool,
     start_ns: u64,
     period_ns: u64,
-    interval_ns: u64,
-    intervals: Vec<Interval>,
-    current: Histogram<u64>,
-    current_from_ns: u64,
+    intervals: Intervals,
     decisions: u64,
     last_closed: Option<LoopNow>,
     latest_ns: u64,
@@ -170,16 +166,12 @@ pub struct LoopNow {
     pub latest_ns: u64,
 }
 
-fn histogram() -> Histogram<u64> {
+/// An empty one, all of its memory touched: a value that is met late must not make the launcher larger.
+pub(super) fn histogram() -> Histogram<u64> {
     // The bounds are constants that the crate accepts.
-    Histogram::new_with_bounds(1, HIGHEST_NS, 3)
-        .unwrap_or_else(|e| unreachable!("histogram bounds: {e}"))
-}
-
-fn growing() -> Histogram<u64> {
-    let mut histogram =
-        Histogram::new(3).unwrap_or_else(|e| unreachable!("histogram precision: {e}"));
-    histogram.auto(true);
+    let mut histogram = Histogram::new_with_bounds(1, HIGHEST_NS, 3)
+        .unwrap_or_else(|e| unreachable!("histogram bounds: {e}"));
+    histogram.reset();
     histogram
 }
 
@@ -188,7 +180,7 @@ fn put(histogram: &mut Histogram<u64>, saturated: &mut u64, value_ns: u64) {
     histogram.saturating_record(value_ns.max(1));
 }
 
-fn figures(histogram: &Histogram<u64>) -> LoopNow {
+pub(super) fn figures(histogram: &Histogram<u64>) -> LoopNow {
     LoopNow {
         decisions: histogram.len(),
         p50_ns: histogram.value_at_quantile(0.5),
@@ -259,10 +251,7 @@ impl Collector {
             paced,
             start_ns: 0,
             period_ns,
-            interval_ns: 1_000_000_000,
-            intervals: Vec::new(),
-            current: growing(),
-            current_from_ns: 0,
+            intervals: Intervals::new(paced),
             decisions: 0,
             last_closed: None,
             latest_ns: 0,
@@ -311,8 +300,8 @@ impl Collector {
         }
         self.worst.iter_mut().for_each(Worst::look);
         let elapsed = now_ns.saturating_sub(self.start_ns);
-        if self.start_ns != 0 && elapsed >= self.current_from_ns + self.interval_ns {
-            self.close_interval(elapsed);
+        if self.start_ns != 0 && self.intervals.is_over(elapsed) {
+            self.last_closed = self.intervals.close(elapsed).or(self.last_closed.take());
         }
     }
 
@@ -391,39 +380,7 @@ impl Collector {
         );
         self.decisions += 1;
         self.latest_ns = self.latest_ns.max(age_ns);
-        // It grows as needed: only a value beyond 64 bits could be refused.
-        let _ = self.current.record(age_ns.max(1));
-    }
-
-    fn close_interval(&mut self, elapsed_ns: u64) {
-        let histogram = core::mem::replace(&mut self.current, growing());
-        let from_ns = self.current_from_ns;
-        self.current_from_ns = elapsed_ns;
-        if histogram.is_empty() {
-            return;
-        }
-        self.last_closed = Some(figures(&histogram));
-        self.intervals.push(Interval {
-            from_ns,
-            length_ns: elapsed_ns - from_ns,
-            tag: "loop".to_owned(),
-            histogram,
-        });
-        if self.intervals.len() > MOST_INTERVALS {
-            self.interval_ns *= 2;
-            let mut joined: Vec<Interval> = Vec::with_capacity(MOST_INTERVALS);
-            for (index, interval) in self.intervals.drain(..).enumerate() {
-                match joined.last_mut() {
-                    Some(last) if index % 2 == 1 => {
-                        last.length_ns = interval.from_ns + interval.length_ns - last.from_ns;
-                        // Both are of one precision and grow as needed: adding cannot fail.
-                        let _ = last.histogram.add(&interval.histogram);
-                    }
-                    _ => joined.push(interval),
-                }
-            }
-            self.intervals = joined;
-        }
+        self.intervals.record(age_ns);
     }
 
     /// Loop latency of the last whole interval, or of what there is of the first.
@@ -431,7 +388,7 @@ impl Collector {
         let now = self
             .last_closed
             .clone()
-            .unwrap_or_else(|| figures(&self.current));
+            .unwrap_or_else(|| self.intervals.now());
         LoopNow {
             decisions: self.decisions,
             latest_ns: core::mem::take(&mut self.latest_ns),
@@ -453,7 +410,7 @@ impl Collector {
     /// Everything measured.
     pub fn finish(mut self, now_ns: u64) -> Measured {
         self.drain(now_ns);
-        self.close_interval(now_ns.saturating_sub(self.start_ns));
+        self.intervals.close(now_ns.saturating_sub(self.start_ns));
         let mut hops = Vec::new();
         let mut loop_hop = None;
         for source in &mut self.sources {
@@ -471,7 +428,7 @@ impl Collector {
         Measured {
             hops,
             loop_hop,
-            intervals: self.intervals,
+            intervals: self.intervals.finish(),
             worst: self.worst.map(Worst::finish).unwrap_or_default(),
         }
     }

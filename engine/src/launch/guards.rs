@@ -61,9 +61,10 @@ impl Run {
                 continue;
             };
             // The one that was the newest may have gone on, to its end.
-            if let (Some(place), Some(episode)) =
-                (newest, known.checked_sub(1).and_then(|last| state.episode(last)))
-            {
+            if let (Some(place), Some(episode)) = (
+                newest,
+                known.checked_sub(1).and_then(|last| state.episode(last)),
+            ) {
                 let before = self.guards.list[place].off_within_ns;
                 let now = self.switched_off(&by, episode);
                 if before.is_none() && now.off_within_ns.is_some() {
@@ -89,7 +90,13 @@ impl Run {
     /// The last look: whoever could not see its device off, says so.
     pub(super) fn end_guards(&mut self) {
         self.look_at_guards();
-        let failed: Vec<SwitchedOff> = self.guards.list.iter().filter(|one| one.off_within_ns.is_none()).cloned().collect();
+        let failed: Vec<SwitchedOff> = self
+            .guards
+            .list
+            .iter()
+            .filter(|one| one.off_within_ns.is_none())
+            .cloned()
+            .collect();
         for one in failed {
             let what = format!(
                 "has not seen the device off: {} (told {} times, {} times in vain); look at the device",
@@ -106,7 +113,10 @@ impl Run {
             n => format!("switched the device off {n} times"),
         };
         let ms = one.off_within_ns.unwrap_or(0) as f64 / 1e6;
-        let what = format!("{did}: {}; off {ms:.1} ms at most after its last sign of life", one.why);
+        let what = format!(
+            "{did}: {}; off {ms:.1} ms at most after its last sign of life",
+            one.why
+        );
         self.processes.events.say(one.tick, &one.by, &what);
     }
 
@@ -120,7 +130,8 @@ impl Run {
             at_ns: episode.noticed_ns as i64 - self.start_ns as i64,
             tick: episode.tick,
             by: by.to_owned(),
-            why: Cause::from_number(episode.cause).map_or_else(String::new, |cause| cause.words().to_owned()),
+            why: Cause::from_number(episode.cause)
+                .map_or_else(String::new, |cause| cause.words().to_owned()),
             off_within_ns: (episode.off_ns != 0).then(|| episode.off_ns.saturating_sub(alive_ns)),
             told: episode.told,
             failed: episode.failed,

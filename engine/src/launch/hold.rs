@@ -108,7 +108,13 @@ impl Run {
             let activations = |index: usize| self.processes.activations(index);
             runs(held.process) && waiting.all(|(index, then)| activations(*index) > *then)
         };
-        let over: Vec<usize> = self.holds.now.iter().filter(over).map(|held| held.process).collect();
+        let over: Vec<usize> = self
+            .holds
+            .now
+            .iter()
+            .filter(over)
+            .map(|held| held.process)
+            .collect();
         over.into_iter().for_each(|index| self.end_hold(index));
     }
 

@@ -15,6 +15,7 @@ mod events;
 mod guards;
 mod hold;
 mod hung;
+mod intervals;
 mod listener;
 mod on;
 mod place;

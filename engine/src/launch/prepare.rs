@@ -12,7 +12,8 @@ use crate::abi::{PAGE, SegmentHeader, StageOrders, StageWords, segment};
 use crate::os;
 use crate::ring::{RingSpec, SeatSpec};
 use crate::runner::file::{
-    Duty, EdgeDuty, GuardDuty, ReplayDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile, TimerDuty,
+    Duty, EdgeDuty, GuardDuty, ReplayDuty, RingDuty, STAGE_VARIABLE, StageDuty, StageFile,
+    TimerDuty,
 };
 use crate::runner::memory::{self, StageMemory};
 use crate::runner::telemetry::{self, TelemetryReader};
@@ -407,7 +408,8 @@ impl Processes {
 
     /// True if that process guards a device.
     pub(super) fn guards(&self, part: Part) -> bool {
-        part.stage().is_some_and(|stage| self.plan.stages[stage].guards)
+        part.stage()
+            .is_some_and(|stage| self.plan.stages[stage].guards)
     }
 
     /// Kills whoever still lives, and reaps everybody.
@@ -646,10 +648,14 @@ fn stage_duty(plan: &Plan, index: usize) -> StageDuty {
             let own = |injection: &&Injection| injection.fault.stage() == Some(index);
             plan.chaos.iter().filter(own).cloned().collect()
         },
-        guard: stage.helper_of.as_ref().filter(|_| stage.guards).map(|guarded| GuardDuty {
-            stage_segment: segment_name(&plan.session, &format!("stage.{guarded}")),
-            timer_segment: segment_name(&plan.session, "stage.timer"),
-        }),
+        guard: stage
+            .helper_of
+            .as_ref()
+            .filter(|_| stage.guards)
+            .map(|guarded| GuardDuty {
+                stage_segment: segment_name(&plan.session, &format!("stage.{guarded}")),
+                timer_segment: segment_name(&plan.session, "stage.timer"),
+            }),
         replay: plan.replay.as_ref().and_then(|replay| {
             Some(ReplayDuty {
                 source: replay.source.clone(),

@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Waits until every process is.
-pub(super) fn wait_until_ready(processes: &mut Processes, options: &Options<'_>) -> Result<(), LaunchError> {
+pub(super) fn wait_until_ready(
+    processes: &mut Processes,
+    options: &Options<'_>,
+) -> Result<(), LaunchError> {
     let deadline = Instant::now() + READY_WITHIN;
     processes
         .session_words()
@@ -100,7 +103,10 @@ pub(super) fn why_no_real_time(processes: &Processes) -> String {
 }
 
 /// Refuses to go on without real time, if that was asked for.
-pub(super) fn check_real_time(processes: &Processes, options: &Options<'_>) -> Result<(), LaunchError> {
+pub(super) fn check_real_time(
+    processes: &Processes,
+    options: &Options<'_>,
+) -> Result<(), LaunchError> {
     let why = why_no_real_time(processes);
     if options.require_rt && !why.is_empty() {
         Err(LaunchError::NoRealTime { why })

@@ -62,7 +62,9 @@ pub fn run_guard<G: OffSwitch>(file: &StageFile, duty: &StageDuty) -> Result<(),
             timer: timer(&attached.of_session, guarded).map_err(|e| failed(words, e.into()))?,
             attached: &attached,
             memory: StageMemory::attach(
-                &attached.of_session.open_beside(&file.stage_segment, segment::STAGE)?,
+                &attached
+                    .of_session
+                    .open_beside(&file.stage_segment, segment::STAGE)?,
                 Access::ReadWrite,
             )?,
             lifeline_fd: file.lifeline_fd,
@@ -117,7 +119,9 @@ impl Neighbour {
         let owner = self.memory.words.owner.load(Ordering::Acquire);
         let known = self.process.as_ref().map_or(0, |(owner, _)| *owner);
         if owner != known {
-            let fd = (owner != 0).then(|| PidFd::open(owner as u32).ok()).flatten();
+            let fd = (owner != 0)
+                .then(|| PidFd::open(owner as u32).ok())
+                .flatten();
             self.process = fd.map(|fd| (owner, fd));
         }
         if let Some((_, fd)) = &self.process
@@ -173,7 +177,9 @@ impl<G: OffSwitch> Guard<'_, G> {
                 .heartbeat_ns
                 .store(now_ns, Ordering::Relaxed);
             let cause = self.cause(now_ns);
-            let off = match cause {
+            let may_leave = self.may_leave(now_ns);
+            // Not without having looked once more, whatever was or was not a reason before.
+            let off = match cause.or(may_leave.then_some(Cause::Over)) {
                 None => {
                     self.end_episode();
                     // What it cannot follow now it says when it is asked.
@@ -182,7 +188,7 @@ impl<G: OffSwitch> Guard<'_, G> {
                 }
                 Some(cause) => self.see_to_it(cause, now_ns),
             };
-            if off && self.may_leave(now_ns) {
+            if off && may_leave {
                 return;
             }
             self.sleep(if off { look } else { AGAIN });
@@ -204,8 +210,12 @@ impl<G: OffSwitch> Guard<'_, G> {
             self.done_ns = Some(now_ns);
         }
         // Whoever lives and knows may do it in order; its last words may still be on the way to the device.
-        let late = |since_ns: u64| now_ns.saturating_sub(since_ns) > self.patience.off_within_ns / 2;
-        let (ordered, over) = (self.ordered_ns.is_some_and(late), self.done_ns.is_some_and(late));
+        let late =
+            |since_ns: u64| now_ns.saturating_sub(since_ns) > self.patience.off_within_ns / 2;
+        let (ordered, over) = (
+            self.ordered_ns.is_some_and(late),
+            self.done_ns.is_some_and(late),
+        );
         let running = words.state.load(Ordering::Acquire) == session_state::RUNNING;
         let interlock_lives = self.interlock.lives();
         let silent_ns = self.interlock.silent_ns(now_ns);
@@ -309,7 +319,11 @@ impl<G: OffSwitch> Guard<'_, G> {
 
     /// Until somebody dies, or it is time to look again.
     fn sleep(&self, look: Duration) {
-        let alive = |neighbour: &Neighbour| neighbour.fd().filter(|fd| !os::poll_in(&[*fd], Duration::ZERO)[0]);
+        let alive = |neighbour: &Neighbour| {
+            neighbour
+                .fd()
+                .filter(|fd| !os::poll_in(&[*fd], Duration::ZERO)[0])
+        };
         let mut fds = vec![];
         if self.orphaned_ns.is_none() {
             fds.push(self.lifeline_fd);

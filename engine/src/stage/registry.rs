@@ -4,8 +4,8 @@
 //! format's library) is not linked into it.
 
 use super::{Described, Stage, StageError};
-use crate::runner::file::{StageDuty, StageFile};
 use crate::guard::{GuardState, OffSwitch};
+use crate::runner::file::{StageDuty, StageFile};
 use crate::runner::{ProcessError, run_guard, run_stage};
 use ephapse_rtconfig::describe::{Catalogue, KindInfo, Program, Role};
 use ephapse_rtconfig::stream_type::StreamType;

@@ -10,6 +10,7 @@ mod demo;
 mod doctor;
 mod edges;
 mod finished;
+mod guarded;
 mod held;
 mod isolation;
 mod languages;

@@ -103,8 +103,8 @@ fn whoever_is_signalled_and_whenever_the_session_ends_in_time_and_the_cause_is_n
                     expect_named_by_the_next(&place);
                 }
             }
-            ("recorder", _) => {
-                // The loop does not need it: it is started again, unless nobody runs yet.
+            ("recorder" | "stimulate.guard", _) => {
+                // It is started again in any case, unless nobody runs yet.
                 std::thread::sleep(Duration::from_millis(300));
                 if running.is_running() {
                     running.signal("INT");
