@@ -24,11 +24,13 @@ def processes(ephapse, session):
     return {p["name"]: p["pid"] for p in found[0]["processes"]} if found else {}
 
 
+KINDS = ("RssAnon", "RssFile", "RssShmem")
+
+
 def resident_kib(pid):
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"process {pid} has no memory")
+    """Resident memory of a process by its kind: its own, of files, shared."""
+    status = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status"))
+    return [int(status[kind].split()[0]) for kind in KINDS]
 
 
 def main():
@@ -54,9 +56,11 @@ def main():
             sys.exit(f"over after {report['duration_ns'] / 1e9:.0f} s (exit {run.returncode}): {report['why']}")
         for name, pid in pids.items():
             now = resident_kib(pid)
-            print(f"{name:<15} {before[name]:8} KiB after {early:.0f} s, {now:8} KiB after {late:.0f} s")
-            if abs(now - before[name]) > MOST_KIB:
-                wrong.append(f"{name}: {now - before[name]:+} KiB")
+            was, grown = before[name], sum(now) - sum(before[name])
+            kinds = ", ".join(f"{k} {n - w:+}" for k, w, n in zip(KINDS, was, now) if n != w)
+            print(f"{name:<15} {sum(was):8} KiB after {early:.0f} s, {sum(now):8} KiB after {late:.0f} s" + (f" ({kinds})" if kinds else ""))
+            if abs(grown) > MOST_KIB:
+                wrong.append(f"{name}: {grown:+} KiB ({kinds})")
         if run.wait() != 0:
             wrong.append(f"exit code {run.returncode}")
         report = json.load(open(f"{work}/report.json"))

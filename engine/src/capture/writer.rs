@@ -331,8 +331,7 @@ impl Writer {
     fn append_events(&mut self) -> Result<(), AppendError> {
         let last = self.spool.place().event;
         // A segment that was sound when it was opened can be mapped now; if not, its events are looked for again later.
-        let entries = read_entries(&self.events).unwrap_or_default();
-        let new: Vec<_> = entries.into_iter().filter(|e| e.number > last).collect();
+        let new = read_entries(&self.events, last).unwrap_or_default();
         let (Some(first), Some(newest)) = (new.first(), new.last()) else {
             return Ok(());
         };

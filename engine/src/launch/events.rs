@@ -65,18 +65,19 @@ impl Events {
     }
 }
 
-/// The entries of an opened events segment, oldest first.
+/// The entries of an opened events segment whose numbers lie above `behind`, oldest first. (Whoever looks often asks for the
+/// new ones alone, and needs no more memory the longer a session lasts.)
 ///
 /// # Errors
 /// If it is damaged.
-pub fn read_entries(segment: &Segment) -> Result<Vec<EventEntry>, ShmError> {
+pub fn read_entries(segment: &Segment, behind: u64) -> Result<Vec<EventEntry>, ShmError> {
     let bytes = ENTRIES * size_of::<EventEntry>();
     let map = segment.map(PAGE, bytes, Access::ReadOnly)?;
     let mut copy = vec![0; bytes];
     copy_relaxed(map.as_ptr(), &mut copy);
     let entries = (0..ENTRIES)
         .filter_map(|i| crate::shm::read_at::<EventEntry>(&copy, i * size_of::<EventEntry>()));
-    let mut entries: Vec<EventEntry> = entries.filter(|e| e.number != 0).collect();
+    let mut entries: Vec<EventEntry> = entries.filter(|e| e.number > behind).collect();
     entries.sort_by_key(|e| e.number);
     Ok(entries)
 }
@@ -91,7 +92,7 @@ pub fn read_events(session: &str) -> Result<Vec<Event>, ShmError> {
         segment::EVENTS,
         Access::ReadOnly,
     )?;
-    let entries = read_entries(&segment)?;
+    let entries = read_entries(&segment, 0)?;
     Ok(entries
         .iter()
         .map(|e| Event {
