@@ -173,8 +173,12 @@ impl<'a, P: Prepared> Loop<'a, P> {
         self.turns.leave();
     }
 
-    /// Sleeps for a moment if it has not for long: whoever has much to catch up is no runaway, which the kernel kills.
+    /// Sleeps for a moment if it has not for long: whoever has much to catch up is no runaway, which the kernel kills. One
+    /// that spins has its CPU for itself, and no such limit.
     fn rest(&mut self) {
+        if self.plan.wait == WaitKind::Spin {
+            return;
+        }
         if self.looked_ns.saturating_sub(self.rested_ns) > REST_EVERY.as_nanos() as u64 {
             os::sleep_until(self.looked_ns + REST.as_nanos() as u64);
             self.rested_ns = self.looked_ns;

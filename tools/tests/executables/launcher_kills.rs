@@ -20,7 +20,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A culture, its decisions, and commands that a helper writes down. One stage may die, one has a stand-in.
+/// A culture, its decisions, and commands that a helper writes down and a guard looks after. One stage may die, one has a stand-in.
 /// Nothing is recorded: a recorder has kills of its own.
 const GRAPH: &str = r#"
 record = []
@@ -68,7 +68,7 @@ use = "stimulate.log"
 in = { commands = "commands" }
 "#;
 
-const STAGES: [&str; 7] = [
+const STAGES: [&str; 8] = [
     "source",
     "detect",
     "rate",
@@ -76,6 +76,7 @@ const STAGES: [&str; 7] = [
     "policy",
     "stimulate",
     "stimulate.log",
+    "stimulate.guard",
 ];
 /// Those and the timer.
 const PROCESSES: u64 = STAGES.len() as u64 + 1;
