@@ -72,6 +72,7 @@ accept: setup
 	EPHAPSE_REPLAYS=100 $(CARGO) test --locked --workspace --test executables replays
 	EPHAPSE_SCHEDULES=10000 $(CARGO) test --locked --workspace --test schedule
 	EPHAPSE_FUZZ_S=60 $(CARGO) test --locked --workspace --test damaged_segments --test damaged_graphs
+	EPHAPSE_CASES=5000 $(CARGO) test --locked --workspace --test interlock
 	EPHAPSE_ITEMS=1000000000 $(CARGO) test --locked --profile demo -p ephapse-engine --test two_processes -- --nocapture
 	EPHAPSE_KILLS=200 $(CARGO) test --locked --workspace --test executables restarts
 	EPHAPSE_KILLS=200 EPHAPSE_KILLS_OF_ALL=200 $(CARGO) test --locked --workspace --test recorder -- killed

@@ -38,7 +38,8 @@ pub struct Command {
     pub tick: u64,
     /// What is to be stimulated: a group or electrode number of the device.
     pub target: u32,
-    /// What `values` mean; 1: `values[0]` is a stimulation frequency in Hz, 0 Hz is off.
+    /// What `values` mean; 1: rate (Hz; 0 is off), amplitude (uA), duration of each phase (us), net charge of a pulse (nC);
+    /// 0 in the last three: as the device has been set up. It stands until the target's next command.
     pub code: u32,
     /// Oldest frame of the pacing source the command was computed from.
     pub first_frame: u64,
