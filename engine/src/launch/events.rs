@@ -37,6 +37,11 @@ impl Events {
             fixed_bytes: PAGE as u64,
             ..header
         });
+        // Every page is there from the beginning: the launcher is no larger when the segment is full.
+        for entry in 0..ENTRIES {
+            let at = PAGE + entry * size_of::<EventEntry>();
+            segment.words::<AtomicU64>(at).store(0, Ordering::Relaxed);
+        }
         Ok(Events { segment, count: 0 })
     }
 

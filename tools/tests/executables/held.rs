@@ -70,7 +70,10 @@ fn stimulation_is_held_from_a_death_until_the_successor_runs() {
     let first_off = off.iter().position(|(_, off)| *off).unwrap_or(off.len());
     assert!(off[first_off..].iter().all(|(_, off)| *off));
     let decided = report.0["loop"]["uncorrected"]["count"].as_u64().unwrap();
-    assert!(first_off as u64 >= decided, "off at activation {first_off}, {decided} decisions");
+    assert!(
+        first_off as u64 >= decided,
+        "off at activation {first_off}, {decided} decisions"
+    );
 }
 
 #[test]
