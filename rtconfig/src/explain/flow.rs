@@ -126,7 +126,10 @@ fn draw_stage(plan: &Plan, index: usize, lanes: &mut Lanes, lines: &mut Vec<Stri
     let inner = COLUMNS - lanes.width() - 4;
     let boxed = |text: &str| format!("│ {:<inner$} │", cut(text, inner));
     let title = match &stage.helper_of {
-        Some(helped) => format!(" {} [helper of {helped}]: {} ", stage.name, stage.kind),
+        Some(helped) => {
+            let what = if stage.guards { "guard" } else { "helper" };
+            format!(" {} [{what} of {helped}]: {} ", stage.name, stage.kind)
+        }
         None => format!(" {}: {} ", stage.name, stage.kind),
     };
     let title = cut(&title, inner);
