@@ -58,17 +58,20 @@ pub struct CauseReport {
     /// What it is.
     #[schemars(extend("enum" = [
         "preempted", "busy", "timer_late", "stall", "minor_faults", "major_faults", "involuntary_switches", "late_wake",
-        "long_run", "no_room", "dead", "frames_lost", "decisions_lost", "dropped", "started_over", "passed_over", "event",
-        "unexplained"
+        "long_run", "no_room", "dead", "frames_lost", "decisions_lost", "dropped", "started_over", "passed_over", "injected",
+        "other_input", "without_input", "steal", "event", "unexplained"
     ]))]
     pub kind: String,
-    /// Who preempted it, or whom it had to wait for, where that is on record.
+    /// Who preempted it, whom it had to wait for, or who suffered a fault on purpose, where that is on record.
     pub who: Option<String>,
-    /// The CPU that stood still.
+    /// The CPU that stood still, or was burnt or taken.
     pub cpu: Option<u32>,
+    /// `injected`: the tick at which it was to strike.
+    #[serde(default)]
+    pub tick: Option<u64>,
     /// How long, ns.
     pub ns: Option<u64>,
-    /// How many: ticks, turns, faults, switches, frames, decisions.
+    /// How many: ticks, turns, faults, switches, frames, decisions, pages.
     pub count: Option<u64>,
     /// The same in words.
     pub says: String,

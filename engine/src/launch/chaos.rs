@@ -2,6 +2,7 @@
 
 use super::prepare::{Part, Processes};
 use super::run::Run;
+use crate::hindsight::Happened;
 use crate::os;
 use crate::outcome::Struck;
 use crate::runner::set_fifo;
@@ -149,10 +150,15 @@ impl Run {
                 self.chaos.full_until_ns = Some(now_ns + for_ns);
             }
             let who = injection.fault.who(&self.processes.plan);
-            let what = format!("injected: {}", injection.fault.words());
+            let what = injection.fault.struck_words();
             // Said when it is seen, of the moment in which it struck: there a walk back looks for it.
             let events = &mut self.processes.events;
             events.say_at(struck_ns, injection.tick, &who, &what);
+            self.collector.event(&Happened {
+                at_ns: struck_ns,
+                who,
+                what,
+            });
             self.await_aftermath(index, now_ns);
         }
         self.tell_aftermaths(now_ns, false);

@@ -595,6 +595,7 @@ impl Run {
             loop_hop,
             intervals,
             worst,
+            incidents,
         } = self.collector.finish(end_ns);
         let start_ns = self.start_ns;
         let stalls = self
@@ -629,6 +630,7 @@ impl Run {
             holds: self.holds.over,
             ties: self.ties.into_rows(),
             worst,
+            incidents,
             log: LogRecord::default(),
             told: Vec::new(),
             recording: recorded

@@ -8,23 +8,33 @@ use crate::report::units::{duration, thousands};
 use crate::report::walks::walk_text;
 
 pub(super) fn all(page: &mut String, report: &Report) {
-    if report.worst.is_empty() {
+    if report.incidents.is_empty() {
         return;
     }
     section(page, "Worst loops, as they happened");
-    let rows = report.worst.iter().map(|walk| {
+    page.push_str(
+        "<p class=\"note\">Sampled to handed. Decisions that the same thing kept waiting are one row, with the worst of them.</p>\n",
+    );
+    let rows = report.incidents.iter().map(|incident| {
+        let worst = &incident.worst;
+        let span = incident.span_in_words();
         vec![
-            Cell::Number(thousands(walk.tick)),
-            Cell::Number(duration(walk.total_ns)),
-            Cell::Text(what_cost_most(walk)),
+            Cell::Number(thousands(worst.tick)),
+            Cell::Number(duration(worst.total_ns)),
+            Cell::Text(what_cost_most(worst)),
+            Cell::Text(span.unwrap_or_else(|| "this one".to_owned())),
         ]
     });
-    table(page, &["tick", "total", "the hop that cost most"], rows);
+    table(
+        page,
+        &["tick", "total", "the hop that cost most", "decisions"],
+        rows,
+    );
     page.push_str("<details><summary>Each of them, stage by stage</summary>\n");
-    for walk in &report.worst {
+    for incident in &report.incidents {
         push(
             page,
-            format_args!("<pre>{}</pre>\n", escaped(&walk_text(walk))),
+            format_args!("<pre>{}</pre>\n", escaped(&walk_text(&incident.worst))),
         );
     }
     page.push_str("</details>\n");
