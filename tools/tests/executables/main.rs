@@ -41,3 +41,4 @@ mod turns;
 mod unprivileged;
 mod usage;
 mod why;
+mod why_on_purpose;

@@ -89,6 +89,7 @@ pub(super) fn sprawling() -> Outcome {
                     .to_owned(),
             }],
             changes_seen: 7,
+            seconds: 10,
             ..WatchedProcess::default()
         }],
         throttling: ThrottlingRecord {

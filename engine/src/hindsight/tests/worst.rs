@@ -119,18 +119,31 @@ fn what_one_stall_kept_waiting_is_one_incident_and_the_rest_are_others() {
 }
 
 #[test]
-fn a_stall_that_a_witness_saw_is_one_incident_wherever_it_met_a_decision() {
+fn what_stood_still_on_one_cpu_is_one_incident_at_whatever_stage_it_met_a_decision() {
     let mut scene = Scene::new();
-    // One block on its way into the readout, another one into the stimulator, on the same CPU.
-    scene.delay(READOUT, 6 * MS);
-    scene.records[ACT][K - 1].woke_ns += 6 * MS;
-    scene.records[ACT][K - 1].committed_ns += 6 * MS;
-    scene.route.stations[ACT].cpu = None;
-    let apart = incidents_of(&scene);
-    assert_eq!((apart[0].1, apart[1].1), (1, 1));
-    scene.route.stations[ACT].cpu = Some(1);
+    // One block waits for the stimulator, those behind it for the readout, which shares its CPU.
+    let until_ns = at(TICKS + 1);
+    for k in K - 1..TICKS as usize {
+        let late = (k + 1 - K) as u64 * 100 * US;
+        if k >= K {
+            let turn = &mut scene.records[READOUT][k];
+            turn.woke_ns = until_ns + late;
+            turn.committed_ns = turn.woke_ns + 40 * US;
+        }
+        let made_ns = scene.records[READOUT][k].committed_ns;
+        let turn = &mut scene.records[ACT][k];
+        turn.since_ns = made_ns;
+        turn.woke_ns = until_ns + late + 50 * US;
+        turn.committed_ns = turn.woke_ns + 20 * US;
+    }
+    let behind = TICKS - K as u64;
     let incidents = incidents_of(&scene);
-    assert_eq!(incidents[0].1, 2, "{incidents:?}");
+    assert_eq!((incidents[0].0, incidents[0].1), (K as u64 - 1, 1 + behind));
+    assert_eq!(incidents.len(), 1 + K - 1);
+    // Each on a CPU of its own, they have nothing to do with each other.
+    scene.route.stations[ACT].cpu = Some(3);
+    let incidents = incidents_of(&scene);
+    assert_eq!((incidents[0].1, incidents[1].1), (1, behind));
 }
 
 #[test]
