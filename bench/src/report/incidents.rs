@@ -43,13 +43,17 @@ impl IncidentReport {
 
     /// `37 decisions in 81.2 ms, ticks 2,001 to 2,041`; `None`: it is one decision.
     pub fn span_in_words(&self) -> Option<String> {
+        let (first, last) = (thousands(self.first_tick), thousands(self.last_tick));
+        let ticks = if first == last {
+            format!("tick {first}")
+        } else {
+            format!("ticks {first} to {last}")
+        };
         (self.decisions > 1).then(|| {
             format!(
-                "{} decisions in {}, ticks {} to {}",
+                "{} decisions in {}, {ticks}",
                 thousands(self.decisions),
-                duration(self.length_ns),
-                thousands(self.first_tick),
-                thousands(self.last_tick)
+                duration(self.length_ns)
             )
         })
     }

@@ -13,6 +13,9 @@ use ephapse_rtconfig::chaos::Fault;
 /// The recorder tries again a second after it was refused, and tells what is missing when it has room, ns.
 const TOLD_NS: u64 = 2_000_000_000;
 
+/// Who is to burn a CPU may itself be kept waiting so long, ns.
+const HOG_LATE_NS: u64 = 100_000_000;
+
 impl Look<'_> {
     /// Faults of that tick.
     fn ordered(&self, tick: u64) -> impl Iterator<Item = &Ordered> {
@@ -53,7 +56,9 @@ impl Look<'_> {
         let mut until_ns = due_ns;
         for ordered in self.ordered(tick) {
             let at_ns = match (&ordered.fault, ordered.station) {
-                (Fault::Hog { for_ns, .. }, _) => Some(due_ns.saturating_add(*for_ns)),
+                (Fault::Hog { for_ns, .. }, _) => {
+                    Some(due_ns.saturating_add(*for_ns).saturating_add(HOG_LATE_NS))
+                }
                 (Fault::Drop { .. }, Some(station)) => {
                     self.first_turn(station, due_ns, |r| r.tick >= tick && r.lost > 0)?
                 }

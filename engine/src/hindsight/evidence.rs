@@ -2,7 +2,7 @@
 
 use super::cause::{Cause, Skip};
 use super::history::{Entry, History};
-use super::on_purpose::on_purpose;
+use super::on_purpose::{drops_on_purpose, on_purpose};
 use super::other_inputs::other_inputs;
 use super::route::{Out, Route};
 use super::walk::Hop;
@@ -437,7 +437,8 @@ fn circumstances(
         found.fact(Cause::PassedOver);
     }
     // What is dropped on purpose had room.
-    if is(circumstance::DROPPED) && !is(circumstance::INJECTED) {
+    let on_purpose = is(circumstance::INJECTED) && drops_on_purpose(route, station);
+    if is(circumstance::DROPPED) && !on_purpose {
         found.fact(Cause::Dropped {
             behind: slowest(route, history, station, entry, entry.at_ns, 1),
         });

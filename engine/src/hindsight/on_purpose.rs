@@ -143,7 +143,7 @@ pub(super) fn on_purpose(
             }
             Fault::Hog { cpu, for_ns } => {
                 if route.stations[station].cpu == Some(cpu) {
-                    ns = hogged_ns(route, history, tick, for_ns, hop);
+                    ns = hogged_ns(route, history, ordered, for_ns, hop);
                 }
                 ns > 0 && !found.is_next_to_nothing(ns)
             }
@@ -162,6 +162,12 @@ pub(super) fn on_purpose(
     }
 }
 
+/// The graph asks for dropped blocks of this stage.
+pub(super) fn drops_on_purpose(route: &Route, station: usize) -> bool {
+    let mut own = route.ordered.iter().filter(|o| o.station == Some(station));
+    own.any(|ordered| matches!(ordered.fault, Fault::Drop { .. }))
+}
+
 fn due_ns(route: &Route, history: &History, tick: u64) -> Option<u64> {
     let since_start_ns = tick.saturating_mul(route.tick_ns);
     Some(history.start_ns?.saturating_add(since_start_ns))
@@ -170,18 +176,26 @@ fn due_ns(route: &Route, history: &History, tick: u64) -> Option<u64> {
 /// When a stage was killed: as its event tells, or else at the tick.
 fn killed_ns(route: &Route, history: &History, ordered: &Ordered, hop: &Hop) -> Option<u64> {
     let due_ns = due_ns(route, history, ordered.tick);
-    let told = history.events.iter().filter(|event| ordered.struck(event));
-    let told = told.map(|event| event.at_ns);
+    let told = told_ns(history, ordered);
     let told = told.filter(|at_ns| *at_ns <= hop.woke_ns && Some(*at_ns) >= due_ns);
     told.max().or(due_ns)
 }
 
+/// When events tell that a fault of this kind struck, ns.
+fn told_ns<'a>(history: &'a History, ordered: &'a Ordered) -> impl Iterator<Item = u64> + 'a {
+    let told = history.events.iter().filter(|event| ordered.struck(event));
+    told.map(|event| event.at_ns)
+}
+
 /// How much of a hop a burnt CPU took. Above every stage, it lets none of them begin or end before it is over: what did has
 /// not been held by it.
-fn hogged_ns(route: &Route, history: &History, tick: u64, for_ns: u64, hop: &Hop) -> u64 {
-    let Some(from_ns) = due_ns(route, history, tick) else {
+fn hogged_ns(route: &Route, history: &History, ordered: &Ordered, for_ns: u64, hop: &Hop) -> u64 {
+    let Some(due_ns) = due_ns(route, history, ordered.tick) else {
         return 0;
     };
+    // It may itself have been kept waiting: its event tells.
+    let begun = told_ns(history, ordered).filter(|at_ns| *at_ns >= due_ns);
+    let from_ns = begun.min().unwrap_or(due_ns);
     let burnt = Span(from_ns, from_ns.saturating_add(for_ns));
     let held = [
         Span(hop.due_ns, hop.woke_ns),

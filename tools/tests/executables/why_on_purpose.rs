@@ -43,8 +43,9 @@ fn faults(random: &mut Random) -> Vec<(&'static str, u64, String)> {
         ),
         ("page_faults", 1200, format!("{faulting}, pages = 300")),
         ("hog", 1500, "cpu = 1, for_ms = 12.0".to_owned()),
-        ("kill", 1800, killed),
-        ("disk_full", 2300, "for_ms = 500.0".to_owned()),
+        ("disk_full", 1800, "for_ms = 300.0".to_owned()),
+        // Last: on a busy machine it may take seconds until the stage is at work again.
+        ("kill", 3500, killed),
     ]
 }
 
@@ -141,7 +142,7 @@ fn every_injected_fault_is_named_at_its_tick_and_nowhere_else() {
             "run",
             graph.to_str().unwrap(),
             "--duration",
-            "4500ms",
+            "7s",
             "--set",
             "defaults.on_death=restart",
             "--set",
@@ -161,15 +162,16 @@ fn every_injected_fault_is_named_at_its_tick_and_nowhere_else() {
             assert!((*from..from + STRETCH).contains(&tick), "{struck}");
             assert_eq!(struck["struck"], true, "seed {seed}: {struck}");
             if *fault == "hog" && report.0["rt"]["active"] != true {
-                println!("seed {seed}: without real time a hog holds nobody: not looked at");
+                let why = &report.0["rt"]["why"];
+                println!("seed {seed}: a hog without real time, not looked at: {why}");
                 continue;
             }
             match first_of_many(fault, struck, &why(&place, &folder, tick)) {
                 None => *named.entry(fault).or_default() += 1,
                 Some(what) => fail(fault, tick, what),
             }
-            if *fault == "disk_full" {
-                // What came behind it may not be on record.
+            if matches!(*fault, "disk_full" | "kill") {
+                // What came behind may not be on record, or be met for long.
                 continue;
             }
             let quiet = from + STRETCH + QUIET;

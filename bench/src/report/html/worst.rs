@@ -5,7 +5,7 @@ use crate::page::{Cell, escaped, push, table};
 use crate::report::contract::Report;
 use crate::report::text::what_cost_most;
 use crate::report::units::{duration, thousands};
-use crate::report::walks::walk_text;
+use crate::report::walks::{HEADS, WalkReport};
 
 pub(super) fn all(page: &mut String, report: &Report) {
     if report.incidents.is_empty() {
@@ -32,10 +32,26 @@ pub(super) fn all(page: &mut String, report: &Report) {
     );
     page.push_str("<details><summary>Each of them, stage by stage</summary>\n");
     for incident in &report.incidents {
-        push(
-            page,
-            format_args!("<pre>{}</pre>\n", escaped(&walk_text(&incident.worst))),
-        );
+        way(page, &incident.worst);
     }
     page.push_str("</details>\n");
+}
+
+/// What `ephapse why` says of it.
+fn way(page: &mut String, walk: &WalkReport) {
+    push(page, format_args!("<p>{}</p>\n", escaped(&walk.title())));
+    if let Some(why) = &walk.broken {
+        push(
+            page,
+            format_args!("<p class=\"note\">Before this: {}.</p>\n", escaped(why)),
+        );
+    }
+    let rows = walk.hops.iter().map(|hop| {
+        let [stage, numbers @ ..] = hop.cells();
+        let mut row = vec![Cell::Text(stage)];
+        row.extend(numbers.map(Cell::Number));
+        row.push(Cell::Text(walk.why_in_words(hop)));
+        row
+    });
+    table(page, &HEADS, rows);
 }

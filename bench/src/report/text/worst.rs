@@ -41,6 +41,13 @@ pub(in crate::report) fn what_cost_most(walk: &WalkReport) -> String {
         || "nothing on record".to_owned(),
         |hop| format!("{}: {}", hop.stage, hop.cost_in_words()),
     );
+    // What was dropped on purpose cost the stage that shows it nothing.
+    for other in walk.hops.iter().filter(|h| h.stage != walk.costliest) {
+        let injected = other.causes.iter().filter(|c| c.kind == "injected");
+        for cause in injected {
+            words += &format!("; {}: {}", other.stage, cause.says);
+        }
+    }
     if walk.lost > 0 {
         words += &format!(
             " (with the decisions that never came before it {})",

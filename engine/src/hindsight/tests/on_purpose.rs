@@ -188,6 +188,20 @@ fn a_hog_is_named_by_whom_it_held_and_for_as_long_as_it_did() {
     order(&mut scene, k, None, "CPU 2", HOG);
     scene.delay(BAND, 2 * MS);
     assert!(named(&scene.walk()).is_empty());
+    // If the burning began late, its event tells.
+    scene.history.event(Happened {
+        at_ns: at(k) - 2 * MS,
+        who: "CPU 2".into(),
+        what: "injected: hogged for 4 ms".into(),
+    });
+    assert!(named(&scene.walk()).is_empty());
+    scene.delay(BAND, 4 * MS);
+    scene.history.event(Happened {
+        at_ns: at(k) + MS,
+        who: "CPU 2".into(),
+        what: "injected: hogged for 4 ms".into(),
+    });
+    assert_eq!(named(&scene.walk()), [("band".into(), k, (4 * MS, 0, 0))]);
     // Another CPU is nobody's excuse.
     let mut scene = Scene::new();
     let elsewhere = Fault::Hog {
