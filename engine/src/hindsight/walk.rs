@@ -26,7 +26,7 @@ pub struct Hop {
     pub from_ns: u64,
     /// From when on it should have been at work: at its next tick, or at once; CLOCK_MONOTONIC ns.
     pub due_ns: u64,
-    /// When it was; CLOCK_MONOTONIC ns.
+    /// When it was, with the block there; CLOCK_MONOTONIC ns.
     pub woke_ns: u64,
     /// When its output was committed, or handed to the device; CLOCK_MONOTONIC ns.
     pub committed_ns: u64,
@@ -283,8 +283,14 @@ fn hop(
 ) -> Hop {
     let record = &entry.record;
     let of = &route.stations[station];
+    // The block may have come after the wake and before the look for it: until then the stage was not at work on it.
+    let woke_ns = if from_ns <= record.committed_ns {
+        record.woke_ns.max(from_ns)
+    } else {
+        record.woke_ns
+    };
     // A predecessor that was killed had published the block before this turn was done: what is on record is the turn.
-    let from_ns = from_ns.min(record.woke_ns);
+    let from_ns = from_ns.min(woke_ns);
     let mut hop = Hop {
         stage: of.watched.name.clone(),
         cpu: of.cpu,
@@ -293,8 +299,8 @@ fn hop(
             .paced
             .map(|paced| record.consumed[paced.input].wrapping_sub(1)),
         from_ns,
-        due_ns: due(of, record.since_ns, from_ns).min(record.woke_ns),
-        woke_ns: record.woke_ns,
+        due_ns: due(of, record.since_ns, from_ns).min(woke_ns),
+        woke_ns,
         committed_ns: record.committed_ns,
         causes: Vec::new(),
     };
