@@ -53,7 +53,8 @@ lint: setup
 ## stopped and with a full disk, the instrument's proof, the rivals' ends, the
 ## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage in
 ## Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
-## hundreds of kills, a launcher killed at each of its steps twenty times, a thousand signals to anybody at any time, the demo that breaks, and the tests of real processes three times over
+## hundreds of kills, a launcher killed at each of its steps twenty times, a thousand signals to anybody at any time, every injected
+## fault named by `why` at its tick from twenty seeds, the demo that breaks, and the tests of real processes three times over
 accept: setup
 	$(CARGO) build --quiet --locked --profile demo -p ephapse
 	tools/accept/minute.sh $(DEMO)
@@ -78,6 +79,7 @@ accept: setup
 	EPHAPSE_KILLS=200 EPHAPSE_KILLS_OF_ALL=200 $(CARGO) test --locked --workspace --test recorder -- killed
 	EPHAPSE_KILLS=20 $(CARGO) test --locked --workspace --test executables launcher_kills -- --show-output
 	EPHAPSE_RANDOM_KILLS=1000 $(CARGO) test --locked --workspace --test executables random_kills
+	EPHAPSE_SEEDS=20 $(CARGO) test --locked --workspace --test executables why_on_purpose -- --show-output
 	$(DEMO) demo --break --report $(CARGO_TARGET_DIR)/break
 	$(CARGO) test --locked --workspace --test executables newcomer -- --ignored
 	EPHAPSE_PYTHON=$(VENV)/bin/python EPHAPSE_PYTHON_S=60 $(CARGO) test --locked --workspace --test executables python_stage -- --show-output

@@ -43,6 +43,13 @@ fn timespec(ns: u64) -> libc::timespec {
     }
 }
 
+/// Clock ticks per second in which `/proc` counts time.
+pub fn clock_ticks_per_s() -> u64 {
+    // SAFETY: no pointers.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    u64::try_from(ticks).ok().filter(|t| *t > 0).unwrap_or(100)
+}
+
 /// From now on a file that may not become longer (`ulimit -f`) is an error of the call, which can be named, and not the end
 /// of this process.
 pub fn expect_file_limits() {

@@ -1,6 +1,6 @@
 //! What a run leaves behind: accounts, histograms, states, faults. `bench` turns it into reports.
 
-use crate::hindsight::Walk;
+use crate::hindsight::{Incident, Walk};
 use crate::launch::SaidAccount;
 use ephapse_rtconfig::plan::{Plan, SeatKind};
 use hdrhistogram::Histogram;
@@ -55,6 +55,8 @@ pub struct Outcome {
     pub chaos: Vec<Struck>,
     /// The ten decisions that waited longest, longest first, walked back; none of an unpaced run.
     pub worst: Vec<Walk>,
+    /// The ten incidents with the decisions that waited longest, worst first; none of an unpaced run.
+    pub incidents: Vec<Incident>,
     /// What was recorded; `None` if nothing was to be.
     pub recording: Option<RecordingRecord>,
     /// MONOTONIC, MONOTONIC_RAW, REALTIME and each source's frame count, one row per second.
@@ -152,6 +154,31 @@ pub struct RtWatch {
     pub processes: Vec<WatchedProcess>,
     /// What the kernel took from real-time threads.
     pub throttling: ThrottlingRecord,
+    /// What a hypervisor took of each CPU of the host; none if the kernel does not say.
+    pub steal: Vec<StealRecord>,
+}
+
+/// What a hypervisor took of one CPU from ready to the end of draining, looked at once a second. The kernel counts it in clock
+/// ticks of 10 ms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StealRecord {
+    /// CPU.
+    pub cpu: u32,
+    /// All of it, ns.
+    pub ns: u64,
+    /// The twenty seconds in which it took most, most first.
+    pub worst: Vec<StolenSecond>,
+}
+
+/// A second, from one look to the next, of which a hypervisor took something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StolenSecond {
+    /// Its end, after `start_ns`, ns.
+    pub at_ns: i64,
+    /// Its length, ns.
+    pub over_ns: u64,
+    /// So much of it, ns.
+    pub ns: u64,
 }
 
 /// One process, looked at once a second from ready to the end of draining. Counts are of the thread that was placed, between the
@@ -478,23 +505,71 @@ impl Stall {
 
     /// How an event tells of it that stands at its time.
     pub fn says(&self) -> String {
-        let (ms, ns) = (self.length_ns / 1_000_000, self.length_ns % 1_000_000);
-        format!("stall of CPU {}: {ms}.{ns:06} ms", self.cpu)
+        format!("stall of CPU {}: {}", self.cpu, exact_ms(self.length_ns))
     }
 
     /// The stall that an event tells of; `None` if it tells of something else.
     pub fn told(who: &str, what: &str, at_ns: u64) -> Option<Self> {
         let rest = what.strip_prefix("stall of CPU ")?;
-        let (cpu, length) = rest.strip_suffix(" ms")?.split_once(": ")?;
-        let (ms, ns) = length.split_once('.')?;
-        let ms: u64 = ms.parse().ok()?;
-        let ns: u64 = ns.parse().ok()?;
+        let (cpu, length) = rest.split_once(": ")?;
         (who == Self::TELLER).then_some(Stall {
             cpu: cpu.parse().ok()?,
             at_ns,
-            length_ns: ms.checked_mul(1_000_000)?.checked_add(ns)?,
+            length_ns: of_exact_ms(length)?,
         })
     }
+}
+
+/// What a hypervisor took of a CPU between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steal {
+    /// CPU.
+    pub cpu: u32,
+    /// The second look, CLOCK_MONOTONIC ns.
+    pub until_ns: u64,
+    /// Since the first, ns.
+    pub over_ns: u64,
+    /// So much, ns.
+    pub ns: u64,
+}
+
+impl Steal {
+    /// Who tells of it among the session's events.
+    pub const TELLER: &str = "hypervisor";
+
+    /// How an event tells of it that stands at its end.
+    pub fn says(&self) -> String {
+        format!(
+            "took {} of CPU {} in {}",
+            exact_ms(self.ns),
+            self.cpu,
+            exact_ms(self.over_ns)
+        )
+    }
+
+    /// What an event tells of; `None` if it tells of something else.
+    pub fn told(who: &str, what: &str, at_ns: u64) -> Option<Self> {
+        let (ns, rest) = what.strip_prefix("took ")?.split_once(" of CPU ")?;
+        let (cpu, over_ns) = rest.split_once(" in ")?;
+        (who == Self::TELLER).then_some(Steal {
+            cpu: cpu.parse().ok()?,
+            until_ns: at_ns,
+            over_ns: of_exact_ms(over_ns)?,
+            ns: of_exact_ms(ns)?,
+        })
+    }
+}
+
+/// Milliseconds to the nanosecond: `38.900012 ms`.
+fn exact_ms(ns: u64) -> String {
+    format!("{}.{:06} ms", ns / 1_000_000, ns % 1_000_000)
+}
+
+/// Nanoseconds of [`exact_ms`].
+fn of_exact_ms(text: &str) -> Option<u64> {
+    let (ms, ns) = text.strip_suffix(" ms")?.split_once('.')?;
+    let (ms, ns): (u64, u64) = (ms.parse().ok()?, ns.parse().ok()?);
+    ms.checked_mul(1_000_000)?.checked_add(ns)
 }
 
 /// One row of the tie table.

@@ -103,4 +103,9 @@ impl Fault {
             Fault::DiskFull { for_ns } => format!("disk full for {} ms", ms(for_ns)),
         }
     }
+
+    /// How an event tells that it struck.
+    pub fn struck_words(&self) -> String {
+        format!("injected: {}", self.words())
+    }
 }

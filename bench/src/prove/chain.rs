@@ -135,6 +135,7 @@ pub(super) fn run(plan: &Plan, script: &Script, lost: Option<u64>) -> Result<Out
         broken_budgets: Vec::new(),
         stalls: Vec::new(),
         worst: measured.worst,
+        incidents: measured.incidents,
         recording: None,
         ties: Vec::new(),
         rt_watch: Default::default(),

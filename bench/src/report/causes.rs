@@ -3,9 +3,10 @@
 use super::units::{duration, thousands};
 use super::walks::CauseReport;
 use ephapse_engine::hindsight::{Cause, Skip};
+use ephapse_rtconfig::chaos::Fault;
 
 /// `1 tick`, `4 ticks`.
-fn many(count: u64, one: &str) -> String {
+pub(super) fn many(count: u64, one: &str) -> String {
     match count {
         1 => format!("1 {one}"),
         count => format!("{} {one}s", thousands(count)),
@@ -31,10 +32,12 @@ pub(super) fn cause_reports(cause: &Cause) -> Vec<CauseReport> {
         kind: kind.to_owned(),
         who: None,
         cpu: None,
+        tick: None,
         ns: None,
         count: None,
         says,
     };
+    let some = |count: u64| (count > 0).then_some(count);
     vec![match cause {
         Cause::Preempted { by, priority, ns } => CauseReport {
             who: Some(by.clone()),
@@ -167,6 +170,72 @@ pub(super) fn cause_reports(cause: &Cause) -> Vec<CauseReport> {
             "passed_over",
             "its block was passed over, for it had killed its stage twice (poison)".to_owned(),
         ),
+        Cause::OnPurpose {
+            tick,
+            who,
+            fault,
+            ns,
+            ticks,
+            frames,
+        } => CauseReport {
+            who: Some(who.clone()),
+            cpu: match fault {
+                Fault::Hog { cpu, .. } => Some(*cpu),
+                _ => None,
+            },
+            tick: Some(*tick),
+            ns: some(*ns),
+            count: match fault {
+                Fault::PageFaults { pages, .. } => Some(u64::from(*pages)),
+                _ => some(ticks + frames),
+            },
+            ..report(
+                "injected",
+                injected(*tick, who, fault, (*ns, *ticks, *frames)),
+            )
+        },
+        Cause::OtherInput {
+            stream,
+            by,
+            ns,
+            causes,
+        } => {
+            let because: Vec<String> = causes
+                .iter()
+                .flat_map(cause_reports)
+                .map(|cause| cause.says)
+                .collect();
+            let because = match because.as_slice() {
+                [] => String::new(),
+                all => format!(" ({})", all.join(", ")),
+            };
+            CauseReport {
+                who: Some(by.clone()),
+                ns: Some(*ns),
+                ..report(
+                    "other_input",
+                    format!(
+                        "waited {} for the block of `{stream}`: {by} was late{because}",
+                        duration(*ns)
+                    ),
+                )
+            }
+        }
+        Cause::WithoutInput { stream } => report(
+            "without_input",
+            format!("`{stream}` had no block of these frames"),
+        ),
+        Cause::Stolen { cpu, ns } => CauseReport {
+            cpu: Some(*cpu),
+            ns: Some(*ns),
+            ..report(
+                "steal",
+                format!(
+                    "a hypervisor took CPU {cpu}, {} in that second",
+                    duration(*ns)
+                ),
+            )
+        },
         Cause::Event { what, .. } => report("event", what.clone()),
         Cause::Unexplained { ns } => CauseReport {
             ns: Some(*ns),
@@ -176,4 +245,28 @@ pub(super) fn cause_reports(cause: &Cause) -> Vec<CauseReport> {
             )
         },
     }]
+}
+
+/// A fault on purpose, and what it did to a hop: `injected: killed, at tick 700; at work again after 4.21 ms, 4 ticks dead`.
+fn injected(tick: u64, who: &str, fault: &Fault, (ns, ticks, frames): (u64, u64, u64)) -> String {
+    let words = match fault {
+        Fault::Hog { .. } => format!("{who} {}", fault.words()),
+        _ => fault.words(),
+    };
+    let came_to = match fault {
+        Fault::Kill { .. } => {
+            let dead = match ticks {
+                0 => String::new(),
+                ticks => format!(", {} dead", many(ticks, "tick")),
+            };
+            format!("; at work again after {}{dead}", duration(ns))
+        }
+        Fault::Drop { .. } => format!("; {} before its block never came", many(frames, "frame")),
+        Fault::Hog { .. } => format!("; {} of that fell on it", duration(ns)),
+        Fault::Stall { .. }
+        | Fault::Delay { .. }
+        | Fault::PageFaults { .. }
+        | Fault::DiskFull { .. } => String::new(),
+    };
+    format!("injected: {words}, at tick {}{came_to}", thousands(tick))
 }

@@ -4,6 +4,7 @@
 //! engine's own records do. Keys may be added within `ephapse-report 1`; none changes its meaning or goes.
 
 use super::certificate::ReplayReport;
+use super::incidents::IncidentReport;
 use super::walks::WalkReport;
 use ephapse_engine::outcome::{HopKind, Verdict};
 use ephapse_rtconfig::plan::SeatKind;
@@ -78,6 +79,9 @@ pub struct Report {
     /// The ten decisions that waited longest, longest first (those counted that never came before them), stage by stage.
     #[serde(default)]
     pub worst: Vec<WalkReport>,
+    /// The ten incidents with the decisions that waited longest, worst first: what one thing kept waiting is one entry.
+    #[serde(default)]
+    pub incidents: Vec<IncidentReport>,
     /// Every other hop.
     pub hops: Vec<HopReport>,
     /// Processes as read back from the kernel, timer first.
@@ -523,6 +527,31 @@ pub struct RtWatchReport {
     pub processes: Vec<WatchedReport>,
     /// What the kernel took from real-time threads.
     pub throttling: ThrottlingReport,
+    /// What a hypervisor took of each CPU of the host.
+    #[serde(default)]
+    pub steal: Vec<StealReport>,
+}
+
+/// What a hypervisor took of one CPU from ready to the end of draining; the kernel counts it in clock ticks, of 10 ms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StealReport {
+    /// CPU.
+    pub cpu: u32,
+    /// All of it, ns.
+    pub ns: u64,
+    /// The twenty seconds in which it took most, most first.
+    pub worst: Vec<StolenSecondReport>,
+}
+
+/// A second, from one look to the next, of which a hypervisor took something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StolenSecondReport {
+    /// Its end, after the start, ns.
+    pub at_ns: i64,
+    /// Its length, ns.
+    pub over_ns: u64,
+    /// So much of it, ns.
+    pub ns: u64,
 }
 
 /// One process, looked at once a second from ready to the end of draining. Counts are of the thread that was placed, between the

@@ -2,6 +2,7 @@
 
 use super::ReplayReport;
 use super::contract::*;
+use super::incidents::IncidentReport;
 use super::walks::WalkReport;
 use super::{bins, bounds, figures, why};
 use ephapse_engine::outcome::{self, HopKind, Outcome, Verdict};
@@ -51,6 +52,11 @@ impl Report {
                 .worst
                 .iter()
                 .map(|walk| WalkReport::new(walk, Some(outcome.start_ns)))
+                .collect(),
+            incidents: outcome
+                .incidents
+                .iter()
+                .map(|incident| IncidentReport::new(incident, outcome.start_ns))
                 .collect(),
             hops: outcome.hops.iter().map(HopReport::from).collect(),
             stages: outcome
@@ -340,6 +346,22 @@ impl From<&outcome::RtWatch> for RtWatchReport {
                 rt_throttled_seen: throttling.rt_throttled_seen,
                 not_visible: throttling.not_visible,
             },
+            steal: watch.steal.iter().map(StealReport::from).collect(),
+        }
+    }
+}
+
+impl From<&outcome::StealRecord> for StealReport {
+    fn from(steal: &outcome::StealRecord) -> Self {
+        let worst = steal.worst.iter().map(|second| StolenSecondReport {
+            at_ns: second.at_ns,
+            over_ns: second.over_ns,
+            ns: second.ns,
+        });
+        StealReport {
+            cpu: steal.cpu,
+            ns: steal.ns,
+            worst: worst.collect(),
         }
     }
 }

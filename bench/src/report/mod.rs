@@ -4,6 +4,7 @@
 //! drawn from those figures alone, so `report.json` says everything the others show. [`write()`] leaves all of it in a
 //! directory, with the full distributions as HdrHistogram files.
 
+mod asked;
 mod bins;
 mod bounds;
 mod causes;
@@ -14,19 +15,23 @@ mod files;
 mod from_outcome;
 mod host_entries;
 mod html;
+mod incidents;
 mod logs;
 mod recorded;
+mod rt_taken;
 mod text;
 pub mod units;
 mod walks;
 mod why;
 
+pub use asked::AskedReport;
 pub use certificate::{
     Certificate, CertificateError, CertifiedFile, Lost, ReplayReport, Skipped, Stalls,
 };
 pub use contract::*;
 pub use files::write;
 pub use html::html;
+pub use incidents::IncidentReport;
 pub use text::text;
 pub use walks::{CauseReport, WalkHopReport, WalkReport, walk_text};
 

@@ -58,17 +58,20 @@ pub struct CauseReport {
     /// What it is.
     #[schemars(extend("enum" = [
         "preempted", "busy", "timer_late", "stall", "minor_faults", "major_faults", "involuntary_switches", "late_wake",
-        "long_run", "no_room", "dead", "frames_lost", "decisions_lost", "dropped", "started_over", "passed_over", "event",
-        "unexplained"
+        "long_run", "no_room", "dead", "frames_lost", "decisions_lost", "dropped", "started_over", "passed_over", "injected",
+        "other_input", "without_input", "steal", "event", "unexplained"
     ]))]
     pub kind: String,
-    /// Who preempted it, or whom it had to wait for, where that is on record.
+    /// Who preempted it, whom it had to wait for, or who suffered a fault on purpose, where that is on record.
     pub who: Option<String>,
-    /// The CPU that stood still.
+    /// The CPU that stood still, or was burnt or taken.
     pub cpu: Option<u32>,
+    /// `injected`: the tick at which it was to strike.
+    #[serde(default)]
+    pub tick: Option<u64>,
     /// How long, ns.
     pub ns: Option<u64>,
-    /// How many: ticks, turns, faults, switches, frames, decisions.
+    /// How many: ticks, turns, faults, switches, frames, decisions, pages.
     pub count: Option<u64>,
     /// The same in words.
     pub says: String,
@@ -119,6 +122,60 @@ impl WalkHopReport {
     }
 }
 
+impl WalkReport {
+    /// Why a hop took as long as it did, in one line; the one that cost most is marked.
+    pub fn why_in_words(&self, hop: &WalkHopReport) -> String {
+        let mut why = Vec::new();
+        if hop.planned_ns > 0 {
+            why.push(format!("{} of it to its tick", duration(hop.planned_ns)));
+        }
+        if !hop.causes.is_empty() {
+            why.push(in_words(&hop.causes));
+        }
+        let most = if hop.stage == self.costliest {
+            "<- "
+        } else {
+            ""
+        };
+        format!("{most}{}", why.join("; "))
+    }
+
+    /// What it is, in one line.
+    pub fn title(&self) -> String {
+        let moment = self.sampled_ns.map_or_else(String::new, |ns| {
+            let side = if ns < 0 { "before" } else { "after" };
+            format!(
+                ", from frames sampled {} {side} the start",
+                duration(ns.unsigned_abs())
+            )
+        });
+        format!(
+            "{} handed a decision over in tick {}{moment}: {} from sampled to handed",
+            self.stage,
+            thousands(self.tick),
+            duration(self.total_ns)
+        )
+    }
+}
+
+impl WalkHopReport {
+    /// Stage, CPU, tick, and what it waited, when it was at work and how long it ran.
+    pub fn cells(&self) -> [String; 6] {
+        [
+            self.stage.clone(),
+            self.cpu
+                .map_or_else(|| "any".to_owned(), |cpu| cpu.to_string()),
+            thousands(self.tick),
+            duration(self.waited_ns),
+            format!("+{}", duration(self.woke_ns)),
+            duration(self.ran_ns),
+        ]
+    }
+}
+
+/// Heads of [`WalkHopReport::cells`] and [`WalkReport::why_in_words`].
+pub(super) const HEADS: [&str; 7] = ["stage", "cpu", "tick", "waited", "woke", "ran", "why"];
+
 /// Causes in one line.
 fn in_words(causes: &[CauseReport]) -> String {
     let words: Vec<&str> = causes.iter().map(|cause| cause.says.as_str()).collect();
@@ -141,53 +198,23 @@ fn hop_report(hop: &Hop, sampled_ns: u64) -> WalkHopReport {
 
 /// A walk for people: what it is, then one line per hop.
 pub fn walk_text(walk: &WalkReport) -> String {
-    let moment = walk.sampled_ns.map_or_else(String::new, |ns| {
-        let side = if ns < 0 { "before" } else { "after" };
-        format!(
-            ", from frames sampled {} {side} the start",
-            duration(ns.unsigned_abs())
-        )
-    });
-    let mut out = format!(
-        "{} handed a decision over in tick {}{moment}: {} from sampled to handed\n",
-        walk.stage,
-        thousands(walk.tick),
-        duration(walk.total_ns)
-    );
+    let mut out = walk.title() + "\n";
     let row = |cells: [&str; 6], why: &str| {
         let [stage, cpu, tick, waited, woke, ran] = cells;
         let line =
             format!("  {stage:<16} {cpu:>3} {tick:>11} {waited:>9} {woke:>10} {ran:>9}  {why}");
         line.trim_end().to_owned() + "\n"
     };
-    out += &row(["stage", "cpu", "tick", "waited", "woke", "ran"], "why");
+    let [heads @ .., why] = HEADS;
+    out += &row(heads, why);
     if let Some(why) = &walk.broken {
         out += &format!("  ? before this: {why}\n");
     }
     for hop in &walk.hops {
-        let mut why = Vec::new();
-        if hop.planned_ns > 0 {
-            why.push(format!("{} of it to its tick", duration(hop.planned_ns)));
-        }
-        if !hop.causes.is_empty() {
-            why.push(in_words(&hop.causes));
-        }
-        let most = if hop.stage == walk.costliest {
-            "<- "
-        } else {
-            ""
-        };
+        let cells = hop.cells();
         out += &row(
-            [
-                &hop.stage,
-                &hop.cpu
-                    .map_or_else(|| "any".to_owned(), |cpu| cpu.to_string()),
-                &thousands(hop.tick),
-                &duration(hop.waited_ns),
-                &format!("+{}", duration(hop.woke_ns)),
-                &duration(hop.ran_ns),
-            ],
-            &format!("{most}{}", why.join("; ")),
+            cells.each_ref().map(String::as_str),
+            &walk.why_in_words(hop),
         );
     }
     // Names and texts come from elsewhere: no control character of theirs reaches a terminal.

@@ -2,6 +2,7 @@
 
 use super::walk::Walk;
 use crate::capture::CaptureError;
+use ephapse_rtconfig::chaos::Fault;
 use std::path::PathBuf;
 
 /// Which decision is to be walked back.
@@ -11,9 +12,33 @@ pub enum Wanted {
     Worst,
     /// The newest of which everything is there.
     Last,
-    /// Of those that some stage worked on in this tick, the one that took longest; if there is none, the next that was handed
-    /// over.
+    /// Of those that a fault on purpose of this tick met, the one that took longest; if there is none, of those that some stage
+    /// worked on in this tick; if there is none, the next that was handed over.
     Tick(u64),
+}
+
+/// A fault that the graph asked for at the tick that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Tick.
+    pub tick: u64,
+    /// Who was to suffer it: a stage, `CPU 1`, `recorder`.
+    pub who: String,
+    /// What it is.
+    pub fault: Fault,
+    /// It met the decision: it stands among the causes of its hops.
+    pub met: bool,
+    /// A full disk: what the capture lacks.
+    pub lost: Option<Lost>,
+}
+
+/// What a capture lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Blocks.
+    pub blocks: u64,
+    /// Activation records.
+    pub records: u64,
 }
 
 /// A decision that was found.
@@ -25,6 +50,8 @@ pub struct Found {
     pub start_ns: Option<u64>,
     /// No stage worked on any decision in the tick that was asked for: this is the next one.
     pub next_instead: bool,
+    /// Faults on purpose of the tick that was asked for.
+    pub on_purpose: Vec<Asked>,
 }
 
 /// Why there is no decision to be walked back. One line each.

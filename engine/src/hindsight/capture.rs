@@ -11,7 +11,7 @@ use crate::capture::{Capture, CaptureError, Cursor, Item};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A record is appended at most so long after it was made, with a full spool, ns.
-const LATEST_NS: u64 = 30_000_000_000;
+pub(super) const LATEST_NS: u64 = 30_000_000_000;
 /// What is looked at before a decision's frames and behind its end, beside four turns of the slowest stage, ns.
 const AROUND_NS: u64 = 1_000_000_000;
 /// In work at a tick is what was sampled at most so many ticks after it, and handed at most so many before.
@@ -30,9 +30,9 @@ struct Decision {
 }
 
 /// A capture, with the processes of its plan.
-struct Look<'a> {
-    capture: &'a Capture,
-    route: Route,
+pub(super) struct Look<'a> {
+    pub capture: &'a Capture,
+    pub route: Route,
     /// Station of each of its processes.
     stations: Vec<Option<usize>>,
     stimulators: Vec<usize>,
@@ -51,7 +51,7 @@ pub fn of_capture(capture: &Capture, wanted: Wanted) -> Result<Found, HindsightE
         Wanted::Last => look.newest()?,
         Wanted::Tick(tick) => look.of_tick(tick, start_ns)?,
     };
-    let history = look.history(&decisions)?;
+    let history = look.history(&decisions, start_ns)?;
     let walks = decisions
         .iter()
         .filter_map(|d| walk(&look.route, &history, d.station, d.number));
@@ -59,7 +59,10 @@ pub fn of_capture(capture: &Capture, wanted: Wanted) -> Result<Found, HindsightE
     let (walk, next_instead) = match wanted {
         Wanted::Tick(tick) => {
             let worked = |walk: &&Walk| walk.hops.iter().any(|hop| hop.tick == tick);
-            match walks.iter().filter(worked).max_by_key(|w| w.total_ns()) {
+            let met = walks.iter().filter(|walk| look.was_met(tick, walk));
+            let met = met.max_by_key(|walk| walk.total_ns());
+            let longest = || walks.iter().filter(worked).max_by_key(|w| w.total_ns());
+            match met.or_else(longest) {
                 Some(longest) => (Some(longest), false),
                 None => (walks.iter().find(|walk| walk.tick >= tick), true),
             }
@@ -74,6 +77,10 @@ pub fn of_capture(capture: &Capture, wanted: Wanted) -> Result<Found, HindsightE
             walk: walk.clone(),
             start_ns,
             next_instead,
+            on_purpose: match wanted {
+                Wanted::Tick(tick) => look.asked(tick, look.due_ns(tick, start_ns), walk)?,
+                Wanted::Worst | Wanted::Last => Vec::new(),
+            },
         }),
         None => Err(look.nothing(wanted)?),
     }
@@ -107,7 +114,7 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn station(&self, process: u32) -> Option<usize> {
+    pub fn station(&self, process: u32) -> Option<usize> {
         *self.stations.get(process as usize)?
     }
 
@@ -231,10 +238,9 @@ impl<'a> Look<'a> {
 
     /// The decisions that may have been in work in a tick, and the next one behind it, in the order of the capture.
     fn of_tick(&self, tick: u64, start_ns: Option<u64>) -> Result<Vec<Decision>, CaptureError> {
-        let tick_ns = self.capture.meta().plan.tick_ns;
-        let due_ns = tick.saturating_mul(tick_ns);
-        let due_ns = start_ns.unwrap_or(0).saturating_add(due_ns);
-        let around_ns = TICKS_AROUND * tick_ns;
+        let due_ns = self.due_ns(tick, start_ns);
+        let until_ns = self.struck_until(tick, due_ns)?;
+        let around_ns = TICKS_AROUND * self.route.tick_ns;
         let mut cursor = self.capture.items()?;
         if start_ns.is_some() {
             cursor.pass_until(due_ns.saturating_sub(LATEST_NS))?;
@@ -242,7 +248,7 @@ impl<'a> Look<'a> {
         let (mut near, mut next) = (Vec::new(), false);
         self.decisions(&mut cursor, |decision| {
             let record = &decision.record;
-            let begun = record.sampled_ns <= due_ns.saturating_add(around_ns);
+            let begun = record.sampled_ns <= until_ns.saturating_add(around_ns);
             let in_work = begun && record.committed_ns.saturating_add(around_ns) >= due_ns;
             let is_next = record.tick >= tick && !next;
             next |= record.tick >= tick;
@@ -250,14 +256,27 @@ impl<'a> Look<'a> {
                 near.push(decision);
             }
             // Another stimulator's may come later.
-            !next || record.committed_ns <= due_ns.saturating_add(LATEST_NS)
+            !next || record.committed_ns <= until_ns.saturating_add(LATEST_NS)
         })?;
         Ok(near)
     }
 
+    /// When a tick was due, CLOCK_MONOTONIC ns; after the start, if that is not on record.
+    fn due_ns(&self, tick: u64, start_ns: Option<u64>) -> u64 {
+        let since_start_ns = tick.saturating_mul(self.route.tick_ns);
+        start_ns.unwrap_or(0).saturating_add(since_start_ns)
+    }
+
     /// What the capture holds of the time around decisions.
-    fn history(&self, decisions: &[Decision]) -> Result<History, CaptureError> {
+    fn history(
+        &self,
+        decisions: &[Decision],
+        start_ns: Option<u64>,
+    ) -> Result<History, CaptureError> {
         let mut history = History::of_window(&self.route);
+        if let Some(start_ns) = start_ns {
+            history.start(start_ns);
+        }
         let Some(from_ns) = decisions.iter().map(|d| d.record.sampled_ns).min() else {
             return Ok(history);
         };

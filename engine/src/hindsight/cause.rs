@@ -1,5 +1,7 @@
 //! What kept a hop, with its evidence.
 
+use ephapse_rtconfig::chaos::Fault;
+
 /// Why a tick was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
@@ -103,6 +105,45 @@ pub enum Cause {
     StartedOver,
     /// The block had killed its stage twice and was shown empty.
     PassedOver,
+    /// A fault that the graph asked for, `[chaos]`.
+    OnPurpose {
+        /// Tick at which it was to strike.
+        tick: u64,
+        /// Who suffered it: a stage, `CPU 1`.
+        who: String,
+        /// What it is.
+        fault: Fault,
+        /// So much of this hop's time, ns: `hog`, while the CPU was burnt; `kill`, from the death until the stage was at work
+        /// again; else 0.
+        ns: u64,
+        /// `kill`: ticks that fell due meanwhile.
+        ticks: u64,
+        /// `drop`: frames that were in the blocks, and are missing before this hop's.
+        frames: u64,
+    },
+    /// The block of another input, read `same` or merged, came later than the pacing one.
+    OtherInput {
+        /// Stream of that input.
+        stream: String,
+        /// The stage on its way that cost most after the pacing block was there.
+        by: String,
+        /// So much of this hop's wait, ns.
+        ns: u64,
+        /// What is on record of that stage's turn.
+        causes: Vec<Cause>,
+    },
+    /// Another input, read `same` or merged, had no block of these frames.
+    WithoutInput {
+        /// Stream of that input.
+        stream: String,
+    },
+    /// A hypervisor took the CPU, in the seconds in which this hop was late or ran on, for at least as long as that.
+    Stolen {
+        /// CPU.
+        cpu: u32,
+        /// What it took in them, ns.
+        ns: u64,
+    },
     /// An event of this stage.
     Event {
         /// What happened.

@@ -2,6 +2,8 @@
 
 use super::cause::{Cause, Skip};
 use super::history::{Entry, History};
+use super::on_purpose::{drops_on_purpose, on_purpose};
+use super::other_inputs::other_inputs;
 use super::route::{Out, Route};
 use super::walk::Hop;
 use crate::abi::circumstance;
@@ -17,41 +19,57 @@ const WITNESS_SLEEP_NS: u64 = 1_000_000;
 const FIRST: u8 = 1;
 
 /// An interval, ns.
-#[derive(Clone, Copy)]
-struct Span(u64, u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span(pub u64, pub u64);
 
 impl Span {
-    fn shared_ns(self, other: Span) -> u64 {
+    pub fn length_ns(self) -> u64 {
+        self.1.saturating_sub(self.0)
+    }
+
+    pub fn shared_ns(self, other: Span) -> u64 {
         self.1.min(other.1).saturating_sub(self.0.max(other.0))
     }
 }
 
 /// Collects causes, each with what it cost; what only happened costs nothing.
-struct Found {
+pub(super) struct Found {
     least_ns: u64,
     causes: Vec<(u64, Cause)>,
 }
 
 impl Found {
     /// Something that took time: passed over if that was next to none.
-    fn cost(&mut self, ns: u64, cause: Cause) {
+    pub fn cost(&mut self, ns: u64, cause: Cause) {
         if ns >= self.least_ns {
             self.causes.push((ns, cause));
         }
     }
 
-    fn fact(&mut self, cause: Cause) {
+    pub fn fact(&mut self, cause: Cause) {
         self.causes.push((0, cause));
+    }
+
+    /// Comes before all else.
+    pub fn first(&mut self, cause: Cause) {
+        self.causes.push((u64::MAX, cause));
+    }
+
+    /// What costs so little is no cause.
+    pub fn is_next_to_nothing(&self, ns: u64) -> bool {
+        ns < self.least_ns
     }
 }
 
-/// What is on record of a hop, what cost most first.
+/// What is on record of a hop: faults on purpose, and then what cost most first. `aside`: the hop is one of another input's way,
+/// whose own further inputs are not followed.
 pub(super) fn causes(
     route: &Route,
     history: &History,
     station: usize,
     entry: &Entry,
     hop: &Hop,
+    aside: bool,
 ) -> Vec<Cause> {
     let wait = Span(hop.due_ns, hop.woke_ns);
     let run = Span(hop.woke_ns, hop.committed_ns);
@@ -59,13 +77,18 @@ pub(super) fn causes(
         least_ns: (hop.cost_ns() / LEAST_SHARE).max(LEAST_NS),
         causes: Vec::new(),
     };
+    on_purpose(route, history, station, entry, hop, &mut found);
     stalls(route, history, station, wait, run, &mut found);
+    stolen(route, history, station, wait, run, &mut found);
     long_run(route, station, hop, &mut found);
     timer(route, history, station, wait, &mut found);
     preempted(route, history, station, wait, run, &mut found);
     busy(history, station, entry, wait, &mut found);
     skipped(route, history, station, entry, hop, &mut found);
     no_room(route, history, station, entry, wait, &mut found);
+    if !aside {
+        other_inputs(route, history, station, entry, hop, &mut found);
+    }
     kernel(history, station, entry, &mut found);
     circumstances(route, history, station, entry, &mut found);
     // What befell an idle stage keeps the next block waiting.
@@ -81,7 +104,8 @@ pub(super) fn causes(
     let cpu = route.stations[station].cpu.map(|cpu| format!("CPU {cpu}"));
     for event in &history.events {
         let concerns = event.who == hop.stage || Some(&event.who) == cpu.as_ref();
-        if concerns && (since_ns..=hop.committed_ns).contains(&event.at_ns) {
+        let on_purpose = route.ordered.iter().any(|o| o.is_told_by(event));
+        if concerns && !on_purpose && (since_ns..=hop.committed_ns).contains(&event.at_ns) {
             found.fact(Cause::Event {
                 what: event.what.clone(),
                 at_ns: event.at_ns,
@@ -122,6 +146,40 @@ fn stalls(
                 length_ns: stall.length_ns,
             },
         );
+    }
+}
+
+/// What a hypervisor took of the stage's CPU, if that is as long as a stall that a witness saw there in this hop, and as long as
+/// the hop was late, or ran on. The kernel counts it in clock ticks of 10 ms, downwards.
+fn stolen(
+    route: &Route,
+    history: &History,
+    station: usize,
+    wait: Span,
+    run: Span,
+    found: &mut Found,
+) {
+    let Some(cpu) = route.stations[station].cpu else {
+        return;
+    };
+    let longest = if wait.length_ns() > run.length_ns() {
+        wait
+    } else {
+        run
+    };
+    let mut stalls = history.stalls.iter().filter(|stall| stall.cpu == cpu);
+    let witnessed = stalls.any(|stall| {
+        let end_ns = stall.at_ns.saturating_add(stall.length_ns);
+        let shared_ns = Span(stall.at_ns, end_ns).shared_ns(longest);
+        shared_ns >= longest.length_ns() / 2
+    });
+    let steals = history.steals.iter().filter(|steal| {
+        let span = Span(steal.until_ns.saturating_sub(steal.over_ns), steal.until_ns);
+        steal.cpu == cpu && span.shared_ns(longest) > 0
+    });
+    let ns: u64 = steals.map(|steal| steal.ns).sum();
+    if witnessed && ns >= longest.length_ns() {
+        found.cost(longest.length_ns(), Cause::Stolen { cpu, ns });
     }
 }
 
@@ -378,7 +436,9 @@ fn circumstances(
     if is(circumstance::PASSED_OVER) {
         found.fact(Cause::PassedOver);
     }
-    if is(circumstance::DROPPED) {
+    // What is dropped on purpose had room.
+    let on_purpose = is(circumstance::INJECTED) && drops_on_purpose(route, station);
+    if is(circumstance::DROPPED) && !on_purpose {
         found.fact(Cause::Dropped {
             behind: slowest(route, history, station, entry, entry.at_ns, 1),
         });

@@ -2,7 +2,7 @@
 
 use super::route::Route;
 use crate::abi::{ActivationRecord, EventEntry};
-use crate::outcome::Stall;
+use crate::outcome::{Stall, Steal};
 use crate::text;
 use std::collections::VecDeque;
 
@@ -77,6 +77,17 @@ impl Track {
         let first = self.entries.partition_point(|e| e.number <= number);
         self.entries.range(first..)
     }
+
+    /// Those before a number, the newest first, as far as none is missing between.
+    pub fn before(&self, number: u64) -> impl Iterator<Item = &Entry> {
+        let end = self.entries.partition_point(|e| e.number < number);
+        let back = self.entries.range(..end).rev();
+        back.scan(number, |next, entry| {
+            let follows = entry.number + 1 == *next;
+            *next = entry.number;
+            follows.then_some(entry)
+        })
+    }
 }
 
 /// What is known of a stretch of time.
@@ -85,7 +96,10 @@ pub struct History {
     most_records: usize,
     pub(super) tracks: Vec<Track>,
     pub(super) stalls: VecDeque<Stall>,
+    pub(super) steals: VecDeque<Steal>,
     pub(super) events: VecDeque<Happened>,
+    /// The common start (tick 0), CLOCK_MONOTONIC ns, if it is known.
+    pub(super) start_ns: Option<u64>,
 }
 
 impl History {
@@ -104,8 +118,15 @@ impl History {
             most_records,
             tracks: vec![Track::default(); route.len()],
             stalls: VecDeque::new(),
+            steals: VecDeque::new(),
             events: VecDeque::new(),
+            start_ns: None,
         }
+    }
+
+    /// Tells when tick 0 was, CLOCK_MONOTONIC ns.
+    pub fn start(&mut self, start_ns: u64) {
+        self.start_ns = Some(start_ns);
     }
 
     /// Takes in a record of a process, numbered as in its telemetry ring. Records come in the order of their numbers; one
@@ -130,30 +151,41 @@ impl History {
 
     /// Takes in a stall; `at_ns` on CLOCK_MONOTONIC.
     pub fn stall(&mut self, stall: Stall) {
-        if self.stalls.len() == MOST_NOTES {
-            self.stalls.pop_front();
-        }
-        self.stalls.push_back(stall);
+        keep(&mut self.stalls, stall);
+    }
+
+    /// Takes in what a hypervisor took of a CPU; `until_ns` on CLOCK_MONOTONIC.
+    pub fn steal(&mut self, steal: Steal) {
+        keep(&mut self.steals, steal);
     }
 
     /// Takes in an event of a process.
     pub fn event(&mut self, event: Happened) {
-        if self.events.len() == MOST_NOTES {
-            self.events.pop_front();
-        }
-        self.events.push_back(event);
+        keep(&mut self.events, event);
     }
 
-    /// Takes in an entry of the session's events: what a witness saw is a stall, all else an event.
+    /// Takes in an entry of the session's events: what a witness saw is a stall, what a hypervisor took is told as such, all
+    /// else is an event.
     pub fn entry(&mut self, entry: &EventEntry) {
         let (who, what) = (text::of(&entry.who), text::of(&entry.what));
-        match Stall::told(&who, &what, entry.at_ns) {
-            Some(stall) => self.stall(stall),
-            None => self.event(Happened {
+        if let Some(stall) = Stall::told(&who, &what, entry.at_ns) {
+            self.stall(stall);
+        } else if let Some(steal) = Steal::told(&who, &what, entry.at_ns) {
+            self.steal(steal);
+        } else {
+            self.event(Happened {
                 at_ns: entry.at_ns,
                 who,
                 what,
-            }),
+            });
         }
     }
+}
+
+/// The newest notes are kept.
+fn keep<T>(notes: &mut VecDeque<T>, note: T) {
+    if notes.len() == MOST_NOTES {
+        notes.pop_front();
+    }
+    notes.push_back(note);
 }

@@ -1,9 +1,10 @@
 //! The way of a sample through a session: which process makes what another one takes, and where each runs.
 
+use super::on_purpose::Ordered;
 use crate::abi::MAX_PORTS;
 use crate::launch::Watched;
 use ephapse_rtconfig::describe::Role;
-use ephapse_rtconfig::plan::{Full, Pace, Plan, Policy, SeatKind};
+use ephapse_rtconfig::plan::{Full, Pace, Plan, Policy, Read, SeatKind, StagePlan};
 
 /// An output as its readers see it.
 #[derive(Clone, Debug)]
@@ -29,6 +30,15 @@ pub(super) struct Paced {
     pub output: usize,
 }
 
+/// A further input without whose block of the same frames no turn begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Companion {
+    /// Its stream.
+    pub stream: String,
+    /// Where it comes from.
+    pub made: Paced,
+}
+
 /// One process.
 #[derive(Clone, Debug)]
 pub(super) struct Station {
@@ -41,6 +51,7 @@ pub(super) struct Station {
     pub step_ns: u64,
     pub budget_ns: Option<u64>,
     pub paced: Option<Paced>,
+    pub companions: Vec<Companion>,
     pub outputs: Vec<Out>,
 }
 
@@ -50,6 +61,10 @@ pub(super) struct Station {
 pub struct Route {
     pub(super) stations: Vec<Station>,
     pub(super) timer: Option<usize>,
+    /// Length of a tick, ns.
+    pub(super) tick_ns: u64,
+    /// Faults that the graph asks for.
+    pub(super) ordered: Vec<Ordered>,
 }
 
 impl Route {
@@ -63,6 +78,7 @@ impl Route {
             step_ns: timer.period_ns,
             budget_ns: None,
             paced: None,
+            companions: Vec::new(),
             outputs: Vec::new(),
         });
         let first = usize::from(timer.is_some());
@@ -72,16 +88,7 @@ impl Route {
             let source = stage.role == Role::Acquire && stage.helper_of.is_none();
             // What a helper feeds its source waits there and is not on the way of a sample.
             let pacing = stage.pacing.filter(|input| *input < MAX_PORTS && !source);
-            let paced = pacing.and_then(|input| {
-                let stream = stage.inputs.get(input)?.stream;
-                let maker = plan.streams.get(stream)?.maker;
-                let mut outputs = plan.stages.get(maker)?.outputs.iter();
-                Some(Paced {
-                    input,
-                    maker: first + maker,
-                    output: outputs.position(|o| o.stream == stream)?,
-                })
-            });
+            let paced = pacing.and_then(|input| made(plan, stage, input, first));
             let outputs = stage.outputs.iter().enumerate().take(MAX_PORTS);
             let outputs = outputs.filter_map(|(port, output)| {
                 let stream = plan.streams.get(output.stream)?;
@@ -99,6 +106,7 @@ impl Route {
                 step_ns: plan.tick_ns * if ticked { watched.divider } else { 1 },
                 budget_ns: stage.budget_ns,
                 paced,
+                companions: companions(plan, stage, pacing, first),
                 outputs: outputs.collect(),
                 watched,
             }
@@ -106,6 +114,8 @@ impl Route {
         let stages: Vec<Station> = stages.collect();
         Route {
             timer: timer.as_ref().map(|_| 0),
+            tick_ns: plan.tick_ns,
+            ordered: Ordered::all(plan, first),
             stations: timer.into_iter().chain(stages).collect(),
         }
     }
@@ -135,6 +145,45 @@ impl Route {
     pub(super) fn name(&self, station: usize) -> &str {
         &self.stations[station].watched.name
     }
+}
+
+/// Where an input's blocks come from.
+fn made(plan: &Plan, stage: &StagePlan, input: usize, first: usize) -> Option<Paced> {
+    let stream = stage.inputs.get(input)?.stream;
+    let maker = plan.streams.get(stream)?.maker;
+    let mut outputs = plan.stages.get(maker)?.outputs.iter();
+    let output = outputs.position(|o| o.stream == stream)?;
+    (output < MAX_PORTS).then_some(Paced {
+        input,
+        maker: first + maker,
+        output,
+    })
+}
+
+/// Inputs that are read `same`, or merged into the pacing one.
+fn companions(
+    plan: &Plan,
+    stage: &StagePlan,
+    pacing: Option<usize>,
+    first: usize,
+) -> Vec<Companion> {
+    let Some(pacing) = pacing else {
+        return Vec::new();
+    };
+    let inputs = stage.inputs.iter().enumerate().take(MAX_PORTS);
+    inputs
+        .filter(|(index, input)| {
+            let same = input.read == Read::Same && stage.merged_into(*index).is_none();
+            let joined = same || stage.merged_into(*index) == Some(pacing);
+            *index != pacing && joined && !input.feedback && input.seat_kind == SeatKind::Hold
+        })
+        .filter_map(|(index, input)| {
+            Some(Companion {
+                stream: plan.streams.get(input.stream)?.name.clone(),
+                made: made(plan, stage, index, first)?,
+            })
+        })
+        .collect()
 }
 
 /// Stages that hold a stream, and by which input.

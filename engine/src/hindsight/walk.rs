@@ -3,7 +3,7 @@
 use super::cause::Cause;
 use super::evidence::causes;
 use super::history::{Entry, History};
-use super::route::{Route, Station};
+use super::route::{Paced, Route, Station};
 use super::worst::Decisions;
 use crate::abi::circumstance;
 
@@ -26,7 +26,7 @@ pub struct Hop {
     pub from_ns: u64,
     /// From when on it should have been at work: at its next tick, or at once; CLOCK_MONOTONIC ns.
     pub due_ns: u64,
-    /// When it was; CLOCK_MONOTONIC ns.
+    /// When it was, with the block there; CLOCK_MONOTONIC ns.
     pub woke_ns: u64,
     /// When its output was committed, or handed to the device; CLOCK_MONOTONIC ns.
     pub committed_ns: u64,
@@ -85,6 +85,21 @@ pub struct Walk {
 }
 
 impl Walk {
+    /// A fault of the graph's `[chaos]` that was to strike at this tick met it, on its way or on that of an input that it had
+    /// to wait for; `who` suffered it.
+    pub fn was_met_by(&self, tick: u64, who: &str) -> bool {
+        fn among(causes: &[Cause], tick: u64, who: &str) -> bool {
+            causes.iter().any(|cause| match cause {
+                Cause::OnPurpose {
+                    tick: at, who: by, ..
+                } => *at == tick && by == who,
+                Cause::OtherInput { causes, .. } => among(causes, tick, who),
+                _ => false,
+            })
+        }
+        self.hops.iter().any(|hop| among(&hop.causes, tick, who))
+    }
+
     /// Sampled to handed, ns.
     pub fn total_ns(&self) -> u64 {
         self.handed_ns.saturating_sub(self.sampled_ns)
@@ -130,7 +145,7 @@ pub fn walk(route: &Route, history: &History, station: usize, number: u64) -> Op
         }
     }
     let lost = decisions.lost(watched, decision);
-    let (mut hops, broken) = way(route, history, station, entry);
+    let (mut hops, broken) = way(route, history, station, entry, false);
     if lost > 0
         && let Some(last) = hops.last_mut()
     {
@@ -164,12 +179,13 @@ fn admit(walk: &mut Walk) {
     }
 }
 
-/// The hops of a decision, the source first, and why there are not more.
-fn way(
+/// The hops of what was made in a turn, the source first, and why there are not more. `aside`: it came by another input.
+pub(super) fn way(
     route: &Route,
     history: &History,
     station: usize,
     decision: &Entry,
+    aside: bool,
 ) -> (Vec<Hop>, Option<String>) {
     let mut hops = Vec::new();
     let (mut station, mut entry) = (station, decision);
@@ -183,7 +199,7 @@ fn way(
             // What begins the turn of a stage that waits for blocks is the block's commit.
             Err(_) => entry.record.since_ns,
         };
-        hops.push(hop(route, history, station, entry, from_ns));
+        hops.push(hop(route, history, station, entry, from_ns, aside));
         match upstream {
             Err(why) => break Some(why),
             Ok(None) => break None,
@@ -207,6 +223,16 @@ fn upstream<'a>(
     let Some(paced) = route.stations[station].paced else {
         return Ok(None);
     };
+    made(route, history, paced, entry).map(Some)
+}
+
+/// Who made the newest block of an input that a turn took, and in which turn. The error says which record is not there.
+pub(super) fn made<'a>(
+    route: &Route,
+    history: &'a History,
+    paced: Paced,
+    entry: &Entry,
+) -> Result<(usize, &'a Entry), String> {
     let maker = route.name(paced.maker);
     let taken = entry.record.consumed[paced.input];
     // How many blocks a turn of the maker stood behind the one that was taken, modulo 2^16.
@@ -244,14 +270,27 @@ fn upstream<'a>(
             "the record of {maker} that tells of the block has no time"
         ));
     }
-    Ok(Some((paced.maker, made)))
+    Ok((paced.maker, made))
 }
 
-fn hop(route: &Route, history: &History, station: usize, entry: &Entry, from_ns: u64) -> Hop {
+fn hop(
+    route: &Route,
+    history: &History,
+    station: usize,
+    entry: &Entry,
+    from_ns: u64,
+    aside: bool,
+) -> Hop {
     let record = &entry.record;
     let of = &route.stations[station];
+    // The block may have come after the wake and before the look for it: until then the stage was not at work on it.
+    let woke_ns = if from_ns <= record.committed_ns {
+        record.woke_ns.max(from_ns)
+    } else {
+        record.woke_ns
+    };
     // A predecessor that was killed had published the block before this turn was done: what is on record is the turn.
-    let from_ns = from_ns.min(record.woke_ns);
+    let from_ns = from_ns.min(woke_ns);
     let mut hop = Hop {
         stage: of.watched.name.clone(),
         cpu: of.cpu,
@@ -260,12 +299,12 @@ fn hop(route: &Route, history: &History, station: usize, entry: &Entry, from_ns:
             .paced
             .map(|paced| record.consumed[paced.input].wrapping_sub(1)),
         from_ns,
-        due_ns: due(of, record.since_ns, from_ns).min(record.woke_ns),
-        woke_ns: record.woke_ns,
+        due_ns: due(of, record.since_ns, from_ns).min(woke_ns),
+        woke_ns,
         committed_ns: record.committed_ns,
         causes: Vec::new(),
     };
-    hop.causes = causes(route, history, station, entry, &hop);
+    hop.causes = causes(route, history, station, entry, &hop, aside);
     hop
 }
 

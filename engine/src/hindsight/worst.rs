@@ -1,11 +1,12 @@
 //! The decisions that took longest, found while records come in.
 
 use super::history::{Happened, History};
+use super::incident::{Incident, Incidents};
 use super::route::Route;
 use super::walk::{Walk, is_decision, walk};
 use crate::abi::ActivationRecord;
 use crate::launch::Watched;
-use crate::outcome::Stall;
+use crate::outcome::{Stall, Steal};
 use std::collections::BTreeMap;
 
 /// Decisions that the report walks back.
@@ -13,6 +14,8 @@ const KEPT: usize = 10;
 /// A decision is walked when so many looks at the records have followed: by then those that came before and behind it are
 /// there.
 const LOOKS: u32 = 2;
+/// Decisions that may wait to be walked: more than come to a loop of 2 kHz between two looks while a stall's are handed over.
+const MOST_CANDIDATES: usize = 1024;
 
 /// What the decisions of one stimulating stage tell of those that never came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +50,7 @@ pub(crate) struct Worst {
     candidates: Vec<Candidate>,
     /// Longest first, with what it was ranked by.
     walks: Vec<(u64, Walk)>,
+    incidents: Incidents,
 }
 
 impl Worst {
@@ -58,7 +62,13 @@ impl Worst {
             decisions: BTreeMap::new(),
             candidates: Vec::new(),
             walks: Vec::new(),
+            incidents: Incidents::default(),
         }
+    }
+
+    /// The common start (tick 0), CLOCK_MONOTONIC ns.
+    pub fn start(&mut self, start_ns: u64) {
+        self.history.start(start_ns);
     }
 
     /// The process of that name.
@@ -85,12 +95,12 @@ impl Worst {
         let lost = decisions.lost(watched, record);
         let age_ns = record.committed_ns.saturating_sub(record.sampled_ns);
         let waited_ns = age_ns.saturating_add(lost.saturating_mul(watched.origin_ns));
-        if self.walks.len() == KEPT && self.walks[KEPT - 1].0 >= waited_ns {
+        if !self.wants(waited_ns) {
             return;
         }
         let longer = |c: &Candidate| c.waited_ns >= waited_ns;
         let place = self.candidates.partition_point(longer);
-        if place < KEPT {
+        if place < MOST_CANDIDATES {
             self.candidates.insert(
                 place,
                 Candidate {
@@ -100,13 +110,24 @@ impl Worst {
                     looks: 0,
                 },
             );
-            self.candidates.truncate(KEPT);
+            self.candidates.truncate(MOST_CANDIDATES);
         }
+    }
+
+    /// Whether a decision that waited so long would be listed, by itself or with its incident.
+    fn wants(&self, waited_ns: u64) -> bool {
+        let last = self.walks.get(KEPT - 1);
+        last.is_none_or(|last| waited_ns > last.0) || self.incidents.wants(waited_ns)
     }
 
     /// Takes in a stall; `at_ns` on CLOCK_MONOTONIC.
     pub fn stall(&mut self, stall: Stall) {
         self.history.stall(stall);
+    }
+
+    /// Takes in what a hypervisor took; `until_ns` on CLOCK_MONOTONIC.
+    pub fn steal(&mut self, steal: Steal) {
+        self.history.steal(steal);
     }
 
     /// Takes in an event.
@@ -130,6 +151,10 @@ impl Worst {
         self.candidates = waiting;
         let due: Vec<Candidate> = due;
         for candidate in due {
+            // Those before it may have made the list longer.
+            if !self.wants(candidate.waited_ns) {
+                continue;
+            }
             let walked = walk(
                 &self.route,
                 &self.history,
@@ -139,6 +164,9 @@ impl Worst {
             let Some(walked) = walked else {
                 continue;
             };
+            if self.incidents.wants(candidate.waited_ns) {
+                self.incidents.add(candidate.waited_ns, &walked);
+            }
             let place = self
                 .walks
                 .partition_point(|(waited_ns, _)| *waited_ns >= candidate.waited_ns);
@@ -149,9 +177,10 @@ impl Worst {
         }
     }
 
-    /// The worst, longest first. To be called when all records were taken in.
-    pub fn finish(mut self) -> Vec<Walk> {
+    /// The worst decisions, and the worst incidents, longest first. To be called when all records were taken in.
+    pub fn finish(mut self) -> (Vec<Walk>, Vec<Incident>) {
         self.settle(0);
-        self.walks.into_iter().map(|(_, walk)| walk).collect()
+        let walks = self.walks.into_iter().map(|(_, walk)| walk);
+        (walks.collect(), self.incidents.finish())
     }
 }

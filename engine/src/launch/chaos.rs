@@ -2,6 +2,7 @@
 
 use super::prepare::{Part, Processes};
 use super::run::Run;
+use crate::hindsight::Happened;
 use crate::os;
 use crate::outcome::Struck;
 use crate::runner::set_fifo;
@@ -10,7 +11,7 @@ use ephapse_rtconfig::chaos::Fault;
 use ephapse_rtconfig::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering as Order};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Order};
 use std::thread::JoinHandle;
 
 /// FIFO priority of what burns a CPU: above every stage, below witness, supervisor and timer.
@@ -29,8 +30,8 @@ struct Hog {
 pub(super) struct Chaos {
     /// By injection of the plan: its event has been said.
     told: BTreeSet<usize>,
-    /// By injection of the plan: the hog has done it.
-    hogged: Arc<Vec<AtomicBool>>,
+    /// By injection of the plan: when the hog began, ns, once it has done it; 0 before.
+    hogged_ns: Arc<Vec<AtomicU64>>,
     over: Arc<AtomicBool>,
     hogs: Vec<JoinHandle<()>>,
     /// The recorder's files may not grow until then, ns.
@@ -41,7 +42,7 @@ impl Chaos {
     pub fn new(plan: &Plan) -> Self {
         Chaos {
             told: BTreeSet::new(),
-            hogged: Arc::new(plan.chaos.iter().map(|_| AtomicBool::new(false)).collect()),
+            hogged_ns: Arc::new(plan.chaos.iter().map(|_| AtomicU64::new(0)).collect()),
             over: Arc::default(),
             hogs: Vec::new(),
             full_until_ns: None,
@@ -62,7 +63,7 @@ impl Chaos {
         }
         let tick_ns = plan.tick_ns;
         for (cpu, list) in by_cpu {
-            let (over, hogged) = (self.over.clone(), self.hogged.clone());
+            let (over, hogged_ns) = (self.over.clone(), self.hogged_ns.clone());
             self.hogs.push(std::thread::spawn(move || {
                 core_affinity::set_for_current(core_affinity::CoreId { id: cpu as usize });
                 // Without the privilege it burns what it gets.
@@ -71,11 +72,11 @@ impl Chaos {
                     if !sleep_until(start_ns + hog.tick * tick_ns, &over) {
                         return;
                     }
-                    let end_ns = os::monotonic_ns() + hog.for_ns;
-                    while os::monotonic_ns() < end_ns {
+                    let begun_ns = os::monotonic_ns();
+                    while os::monotonic_ns() < begun_ns + hog.for_ns {
                         core::hint::spin_loop();
                     }
-                    hogged[hog.injection].store(true, Order::Release);
+                    hogged_ns[hog.injection].store(begun_ns, Order::Release);
                 }
             }));
         }
@@ -87,11 +88,13 @@ impl Chaos {
         let due_ns = start_ns + injections[index].tick * processes.plan.tick_ns;
         let fault = &injections[index].fault;
         let Some(stage) = fault.stage() else {
-            let struck = match fault {
-                Fault::Hog { .. } => self.hogged[index].load(Order::Acquire),
-                _ => processes.tick() >= injections[index].tick,
+            return match fault {
+                Fault::Hog { .. } => {
+                    let begun_ns = self.hogged_ns[index].load(Order::Acquire);
+                    (begun_ns != 0).then_some(begun_ns)
+                }
+                _ => (processes.tick() >= injections[index].tick).then_some(due_ns),
             };
-            return struck.then_some(due_ns);
         };
         let before = &injections[..index];
         let before = before.iter().filter(|i| i.fault.stage() == Some(stage));
@@ -149,10 +152,15 @@ impl Run {
                 self.chaos.full_until_ns = Some(now_ns + for_ns);
             }
             let who = injection.fault.who(&self.processes.plan);
-            let what = format!("injected: {}", injection.fault.words());
+            let what = injection.fault.struck_words();
             // Said when it is seen, of the moment in which it struck: there a walk back looks for it.
             let events = &mut self.processes.events;
             events.say_at(struck_ns, injection.tick, &who, &what);
+            self.collector.event(&Happened {
+                at_ns: struck_ns,
+                who,
+                what,
+            });
             self.await_aftermath(index, now_ns);
         }
         self.tell_aftermaths(now_ns, false);

@@ -5,8 +5,8 @@
 use super::intervals::Intervals;
 use super::prepare::origin_of;
 use crate::abi::{ActivationRecord, circumstance};
-use crate::hindsight::{Decisions, Happened, Route, Walk, Worst};
-use crate::outcome::{Hop, HopKind, Interval, Stall};
+use crate::hindsight::{Decisions, Happened, Incident, Route, Walk, Worst};
+use crate::outcome::{Hop, HopKind, Interval, Stall, Steal};
 use crate::runner::telemetry::TelemetryReader;
 use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::plan::{Adapter, Pace, Plan, StagePlan};
@@ -149,6 +149,8 @@ pub struct Measured {
     pub intervals: Vec<Interval>,
     /// The decisions that waited longest, longest first, walked back: if they were to be.
     pub worst: Vec<Walk>,
+    /// The incidents with the worst of them, worst first.
+    pub incidents: Vec<Incident>,
 }
 
 /// Loop latency of the last moments, for the screen.
@@ -283,6 +285,8 @@ impl Collector {
     /// The common start.
     pub fn start(&mut self, start_ns: u64) {
         self.start_ns = start_ns;
+        let worst = self.worst.iter_mut();
+        worst.for_each(|worst| worst.start(start_ns));
     }
 
     /// Takes everything there is.
@@ -401,6 +405,11 @@ impl Collector {
         self.worst.iter_mut().for_each(|worst| worst.stall(stall));
     }
 
+    /// A hypervisor took a CPU; `until_ns` on CLOCK_MONOTONIC.
+    pub fn steal(&mut self, steal: Steal) {
+        self.worst.iter_mut().for_each(|worst| worst.steal(steal));
+    }
+
     /// Something befell a process.
     pub fn event(&mut self, event: &Happened) {
         let worst = self.worst.iter_mut();
@@ -425,11 +434,13 @@ impl Collector {
                 }
             }
         }
+        let (worst, incidents) = self.worst.map(Worst::finish).unwrap_or_default();
         Measured {
             hops,
             loop_hop,
             intervals: self.intervals.finish(),
-            worst: self.worst.map(Worst::finish).unwrap_or_default(),
+            worst,
+            incidents,
         }
     }
 }

@@ -3,13 +3,16 @@
 use super::prepare::{Part, Process, Processes};
 use super::run::Run;
 use crate::abi::{OPEN, stage_state};
+use crate::hindsight::Happened;
 use crate::outcome::{Placed, PlacementChange, RtWatch, WatchedProcess};
 use crate::sync::Ordering;
 
 mod proc_files;
+mod steal;
 mod throttling;
 
 use proc_files::{ThreadNow, threads};
+use steal::StealWatch;
 use throttling::Throttling;
 
 /// From one look to the next.
@@ -33,6 +36,7 @@ pub(super) struct RtWatcher {
     next_ns: u64,
     processes: Vec<Watched>,
     throttling: Throttling,
+    steal: StealWatch,
 }
 
 impl RtWatcher {
@@ -52,6 +56,7 @@ impl RtWatcher {
             next_ns: 0,
             processes: watched.collect(),
             throttling: Throttling::start(),
+            steal: StealWatch::start(),
         }
     }
 
@@ -60,6 +65,7 @@ impl RtWatcher {
         RtWatch {
             processes: self.processes.into_iter().map(|w| w.record).collect(),
             throttling: self.throttling.finish(),
+            steal: self.steal.finish(),
         }
     }
 }
@@ -180,7 +186,21 @@ impl Run {
                 changes.push((process.name.clone(), lost, what));
             }
         }
-        self.rt_watch.throttling.look();
+        for cpu in self.rt_watch.throttling.look() {
+            let what = "real-time threads are throttled";
+            let happened = Happened {
+                at_ns: now_ns,
+                who: format!("CPU {cpu}"),
+                what: what.to_owned(),
+            };
+            self.processes
+                .events
+                .say_at(now_ns, tick, &happened.who, what);
+            self.collector.event(&happened);
+        }
+        for steal in self.rt_watch.steal.look(now_ns, at_ns) {
+            self.tell_steal(steal, tick);
+        }
         for (who, lost, what) in changes {
             if lost {
                 self.rt.lose(&who, &what);

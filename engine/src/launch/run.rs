@@ -510,6 +510,7 @@ impl Run {
             loop_hop,
             intervals,
             worst,
+            incidents,
         } = self.collector.finish(end_ns);
         let start_ns = self.start_ns;
         let stalls = self
@@ -545,6 +546,7 @@ impl Run {
             guards: self.guards.list,
             ties: self.ties.into_rows(),
             worst,
+            incidents,
             log: LogRecord::default(),
             told: Vec::new(),
             recording: recorded

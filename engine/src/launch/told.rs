@@ -3,7 +3,8 @@
 
 use super::run::Run;
 use crate::hindsight::Happened;
-use crate::outcome::Stall;
+use crate::outcome::{Stall, Steal};
+use std::collections::BTreeMap;
 
 /// Stalls that may become events in a row. The events have few places, and other things happen, too.
 const IN_A_ROW: u64 = 16;
@@ -60,6 +61,8 @@ pub(super) struct Told {
     telling: Telling,
     faults: usize,
     restarts: usize,
+    /// End of each CPU's newest stall, ns.
+    stalled_ns: BTreeMap<u32, u64>,
 }
 
 impl Run {
@@ -70,6 +73,8 @@ impl Run {
             if stall.at_ns >= start_ns {
                 self.collector.stall(stall);
                 self.told.telling.add(stall);
+                let end_ns = stall.at_ns.saturating_add(stall.length_ns);
+                self.told.stalled_ns.insert(stall.cpu, end_ns);
             }
         }
         let tick_ns = self.processes.plan.tick_ns.max(1);
@@ -94,6 +99,17 @@ impl Run {
         }
         self.told.faults = self.faults.len();
         self.told.restarts = self.restarts.len();
+    }
+
+    /// Passes on what a hypervisor took in a second in which a witness saw that CPU stand still: nothing else is explained by it.
+    pub(super) fn tell_steal(&mut self, steal: Steal, tick: u64) {
+        let since_ns = steal.until_ns.saturating_sub(steal.over_ns);
+        let stalled_ns = self.told.stalled_ns.get(&steal.cpu);
+        if stalled_ns.is_some_and(|end_ns| *end_ns >= since_ns) {
+            self.collector.steal(steal);
+            let events = &mut self.processes.events;
+            events.say_at(steal.until_ns, tick, Steal::TELLER, &steal.says());
+        }
     }
 }
 
@@ -153,5 +169,14 @@ mod tests {
             Stall::told("witness", "3 shorter stalls are not listed", 77),
             None
         );
+        let steal = Steal {
+            cpu: 3,
+            until_ns: 77,
+            over_ns: 1_000_123_456,
+            ns: 40_000_000,
+        };
+        assert_eq!(steal.says(), "took 40.000000 ms of CPU 3 in 1000.123456 ms");
+        assert_eq!(Steal::told("hypervisor", &steal.says(), 77), Some(steal));
+        assert_eq!(Steal::told("band", &steal.says(), 77), None);
     }
 }

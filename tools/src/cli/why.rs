@@ -5,8 +5,8 @@ use ephapse_engine::hindsight::Wanted;
 
 #[derive(Debug, Args)]
 pub struct WhyArgs {
-    /// `worst`: the decision that waited longest; `last`: the newest; or a tick: of the decisions that some stage worked on in
-    /// it, the one that took longest
+    /// `worst`: the decision that waited longest; `last`: the newest; or a tick: of the decisions that a fault on purpose of that
+    /// tick met, else of those that some stage worked on in it, the one that took longest
     #[arg(value_name = "TICK|worst|last", value_parser = decision)]
     pub decision: Wanted,
     /// Session, capture (by any of its files), or folder of captures. Default: the only session that runs; if none does, the

@@ -5,7 +5,7 @@ use crate::cli::WhyArgs;
 use crate::output::sayln;
 use crate::recorded;
 use anyhow::bail;
-use ephapse_bench::report::{WalkReport, walk_text};
+use ephapse_bench::report::{AskedReport, WalkReport, walk_text};
 use ephapse_engine::capture::{Capture, of_session};
 use ephapse_engine::hindsight::{Wanted, of_capture};
 use ephapse_engine::launch::{Found, sessions};
@@ -20,6 +20,8 @@ struct Answer {
     capture: PathBuf,
     /// No stage worked on any decision in the tick that was asked for: this is the next one.
     next_instead: bool,
+    /// Faults on purpose of the tick that was asked for.
+    on_purpose: Vec<AskedReport>,
     #[serde(flatten)]
     walk: WalkReport,
 }
@@ -29,10 +31,12 @@ pub fn why(args: &WhyArgs) -> anyhow::Result<ExitCode> {
     let capture = capture_of(args.of.as_deref())?;
     let found = of_capture(&capture, args.decision)?;
     let walk = WalkReport::new(&found.walk, found.start_ns);
+    let on_purpose: Vec<AskedReport> = found.on_purpose.iter().map(AskedReport::from).collect();
     if args.json {
         let answer = Answer {
             capture: capture.path().to_owned(),
             next_instead: found.next_instead,
+            on_purpose,
             walk,
         };
         sayln!("{}", serde_json::to_string_pretty(&answer)?);
@@ -43,6 +47,9 @@ pub fn why(args: &WhyArgs) -> anyhow::Result<ExitCode> {
         && found.next_instead
     {
         sayln!("no stage worked on a decision in tick {tick}; this is the next one");
+    }
+    for asked in &on_purpose {
+        sayln!("{}", asked.says);
     }
     sayln!("{}", walk_text(&walk).trim_end());
     Ok(ExitCode::SUCCESS)

@@ -42,3 +42,4 @@ mod turns;
 mod unprivileged;
 mod usage;
 mod why;
+mod why_on_purpose;

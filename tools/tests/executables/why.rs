@@ -110,6 +110,27 @@ fn a_stage_that_stood_still_is_named_in_the_session_in_the_capture_and_in_the_re
     assert!(line.is_some_and(|line| line.contains("<- ")), "{text}");
 
     let report = Report::read(&place.report());
+    // One incident, and its decisions do not fill the list.
+    let incidents = report.list("incidents");
+    assert_eq!(incidents.len(), 10);
+    assert_eq!(incidents[0]["worst"], report.list("worst")[0]);
+    let (first, last) = (&incidents[0]["first_tick"], &incidents[0]["last_tick"]);
+    assert!(
+        incidents[0]["decisions"].as_u64() > Some(20),
+        "{}",
+        incidents[0]
+    );
+    let within = |walk: &Value| {
+        let tick = walk["tick"].as_u64();
+        (first.as_u64()..=last.as_u64()).contains(&tick)
+    };
+    assert!(within(&worst));
+    let again = incidents[1..].iter().filter(|i| within(&i["worst"]));
+    assert_eq!(again.count(), 0, "{incidents:#?}");
+    let page = std::fs::read_to_string(place.report().join("report.html")).unwrap();
+    let decisions = format!("{} decisions in ", incidents[0]["decisions"]);
+    assert!(page.contains(&decisions), "{decisions}");
+
     let listed = report.list("worst");
     assert_eq!(listed.len(), 10);
     expect_stopped(&listed[0]);
@@ -130,6 +151,50 @@ fn a_stage_that_stood_still_is_named_in_the_session_in_the_capture_and_in_the_re
         !report.list("stalls").is_empty(),
         "{}",
         info["events"]
+    );
+}
+
+#[test]
+fn a_stage_that_joins_two_streams_names_the_one_that_was_late_and_why() {
+    const LATE_MS: f64 = 25.0;
+    let _turn = alone();
+    let place = Place::new();
+    let low = "[stage.low]
+use = \"filter.bandpass\"
+params = { low_hz = 100.0, high_hz = 1000.0 }
+in = { frames = \"raw\" }
+out = { frames = \"low\" }
+
+[stage.detect]";
+    let graph = LOOP.replace("[stage.detect]", low).replace(
+        "in = { frames = \"filtered\" }",
+        "in = { frames = { merge = [\"filtered\", \"low\"] } }",
+    );
+    let inject =
+        format!("{{ fault = \"delay\", stage = \"low\", tick = 700, for_ms = {LATE_MS} }}");
+    let graph = format!("{graph}\n[chaos]\ninject = [{inject}]\n");
+    place.write("joined.toml", &graph);
+    place
+        .run_session(&["run", "joined.toml", "--duration", "2s"], 40)
+        .expect(0);
+    place.expect_nothing_left();
+    let folder = place.report().display().to_string();
+    let walk = answer(&place, &["700", &folder]).unwrap();
+    // The way is that of the pacing input, on which the late stage does not lie.
+    expect_whole(&walk);
+    assert_eq!(walk["on_purpose"][0]["met"], true, "{walk}");
+    let causes = hop(&walk, "detect")["causes"].as_array().unwrap().iter();
+    let late: Vec<&Value> = causes.filter(|c| c["kind"] == "other_input").collect();
+    let [late] = late[..] else {
+        panic!("{walk}");
+    };
+    assert_eq!(late["who"], "low", "{late}");
+    let says = late["says"].as_str().unwrap();
+    assert!(
+        says.contains(
+            "for the block of `low`: low was late (injected: delayed by 25 ms, at tick 700"
+        ),
+        "{says}"
     );
 }
 

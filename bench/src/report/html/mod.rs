@@ -4,6 +4,8 @@ mod curve;
 mod distribution;
 mod hop_bars;
 mod over_time;
+mod rt_watch;
+mod said;
 mod tables;
 mod worst;
 

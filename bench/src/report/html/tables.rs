@@ -1,6 +1,6 @@
 //! The tables: every figure of the report.
 
-use super::section;
+use super::{rt_watch, said, section};
 use crate::page::{Cell, escaped, push, table};
 use crate::report::bounds;
 use crate::report::contract::{Figures, HopReport, Report};
@@ -65,6 +65,8 @@ pub(super) fn all(page: &mut String, report: &Report) {
     faults_and_budgets(page, report);
     accounts(page, report);
     stages(page, report);
+    rt_watch::all(page, report);
+    said::all(page, report);
     experiment_and_host(page, report);
 }
 

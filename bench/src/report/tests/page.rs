@@ -1,6 +1,6 @@
 use super::sample_runs::*;
 use crate::report::{Report, html};
-use ephapse_engine::outcome::{BrokenBudget, Fault, Outcome};
+use ephapse_engine::outcome::{BrokenBudget, Fault, Outcome, WatchedProcess};
 
 fn page(outcome: &Outcome) -> String {
     html(&report(outcome), &suggestions())
@@ -100,6 +100,38 @@ fn numbers(report: &Report) -> Vec<String> {
         out.extend([f.p50_ns, f.p99_ns, f.p999_ns, f.p9999_ns, f.max_ns].map(microseconds));
     }
     out
+}
+
+#[test]
+fn the_page_says_why_the_worst_loops_took_so_long_and_what_was_said_and_done_beside_the_loop() {
+    let page = page(&super::text::sprawling());
+    for words in [
+        // Worst loops: the incident, and its way.
+        "8 decisions in 17.2 ms, ticks 2,001 to 2,008",
+        "witnessed stall of CPU 1, 3.10 ms",
+        "injected: killed, at tick 700; at work again after 4.21 ms, 4 ticks dead",
+        "<td>80,000,000</td>",
+        "/a/folder/of/some/length/out/demo/logs.jsonl",
+        "No space left on device",
+        "/home/lab/mail-report.sh lab@example.org",
+        "was killed: it ran longer than 10s",
+        "1 of 1 did not end with 0",
+        "lost its placement: is other 0 instead of fifo 60",
+        "and 6 more",
+        "real-time threads were throttled: seen 2 times",
+        "a hypervisor took 340 ms of CPU 1, 40.0 ms of it in one second",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    let mut sound = sound();
+    sound.rt_watch.processes.push(WatchedProcess {
+        name: "band".to_owned(),
+        seconds: 12,
+        ..WatchedProcess::default()
+    });
+    let page = self::page(&sound);
+    assert!(page.contains("policy, priority and CPUs of ready in all 12 looks"));
+    assert!(!page.contains("Commands of [on]") && !page.contains("What the processes said"));
 }
 
 #[test]

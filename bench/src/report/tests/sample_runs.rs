@@ -1,7 +1,7 @@
 //! Runs made up by hand, for the tests of the report.
 
 use crate::report::Report;
-use ephapse_engine::hindsight::{self as walked, Cause, Walk};
+use ephapse_engine::hindsight::{self as walked, Cause, Incident, Walk};
 use ephapse_engine::outcome::*;
 use ephapse_rtconfig::plan::{OnPlan, Plan, SeatKind, TimerPlan};
 use hdrhistogram::Histogram;
@@ -97,6 +97,10 @@ pub(in crate::report) fn sound() -> Outcome {
             length_ns: 3_100_000,
         }],
         worst: vec![walk(2_001, 10_200_000), walk(7_305, 4_000_000)],
+        incidents: vec![
+            incident(walk(2_001, 10_200_000), 8),
+            incident(walk(7_305, 4_000_000), 1),
+        ],
         recording: Some(RecordingRecord {
             capture: "out/demo/demo-20261118T120000.cap".into(),
             blocks: 59_988,
@@ -172,11 +176,26 @@ fn walk(tick: u64, total_ns: u64) -> Walk {
     }
 }
 
+/// What kept so many decisions waiting, one tick after the other; the first was the worst.
+fn incident(worst: Walk, decisions: u64) -> Incident {
+    let more = decisions - 1;
+    Incident {
+        decisions,
+        lost: 0,
+        first_tick: worst.tick,
+        last_tick: worst.tick + more,
+        from_ns: worst.sampled_ns,
+        to_ns: worst.handed_ns + more * 1_000_000,
+        worst,
+    }
+}
+
 /// A run without a stimulate stage in which nothing was ever measured.
 pub(in crate::report) fn without_loop() -> Outcome {
     Outcome {
         loop_hop: None,
         worst: Vec::new(),
+        incidents: Vec::new(),
         intervals: Vec::new(),
         hops: vec![hop("source", HopKind::Transport, 0, 1)],
         ..sound()

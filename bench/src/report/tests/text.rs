@@ -4,16 +4,17 @@ use crate::report::{text, walk_text};
 use ephapse_engine::hindsight::{Cause, Skip};
 use ephapse_engine::launch::SaidAccount;
 use ephapse_engine::outcome::{
-    BrokenBudget, Fault, HopKind, LogRecord, Outcome, PlacementChange, RtWatch, ThrottlingRecord,
-    ToldRecord, WatchedProcess,
+    BrokenBudget, Fault, HopKind, LogRecord, Outcome, PlacementChange, RtWatch, StealRecord,
+    StolenSecond, ThrottlingRecord, ToldRecord, WatchedProcess,
 };
+use ephapse_rtconfig::chaos::Fault as Injected;
 
 fn rendered(outcome: &Outcome) -> String {
     text(&report(outcome), &suggestions())
 }
 
 /// Names, numbers and reasons as long as they may get.
-fn sprawling() -> Outcome {
+pub(super) fn sprawling() -> Outcome {
     let mut outcome = sound();
     let long = "a_stage_whose_name_is_far_too_long_for_any_table.helper_of_it".to_owned();
     outcome.rt.active = false;
@@ -42,7 +43,7 @@ fn sprawling() -> Outcome {
         broken: 99_999_999,
         worst_ns: 29_999_999_999,
     });
-    let worst = &mut outcome.worst[0];
+    let worst = &mut outcome.incidents[0].worst;
     worst.broken = Some("no record of source tells of the block".to_owned());
     (worst.lost, worst.lost_ns) = (12_345, 12_345_000_000);
     for hop in &mut worst.hops {
@@ -88,12 +89,22 @@ fn sprawling() -> Outcome {
                     .to_owned(),
             }],
             changes_seen: 7,
+            seconds: 10,
             ..WatchedProcess::default()
         }],
         throttling: ThrottlingRecord {
             rt_throttled_seen: Some(2),
             ..ThrottlingRecord::default()
         },
+        steal: vec![StealRecord {
+            cpu: 1,
+            ns: 340_000_000,
+            worst: vec![StolenSecond {
+                at_ns: 4_000_000_000,
+                over_ns: 1_000_200_000,
+                ns: 40_000_000,
+            }],
+        }],
     };
     outcome
 }
@@ -140,6 +151,60 @@ fn every_cause(who: &str) -> Vec<Cause> {
         Cause::Dropped { behind: None },
         Cause::StartedOver,
         Cause::PassedOver,
+        Cause::OnPurpose {
+            tick: 700,
+            who: who(),
+            fault: Injected::Kill { stage: 0 },
+            ns: 4_210_000,
+            ticks: 4,
+            frames: 0,
+        },
+        Cause::OnPurpose {
+            tick: 701,
+            who: who(),
+            fault: Injected::Drop {
+                stage: 0,
+                blocks: 3,
+            },
+            ns: 0,
+            ticks: 0,
+            frames: 60,
+        },
+        Cause::OnPurpose {
+            tick: 702,
+            who: "CPU 1".to_owned(),
+            fault: Injected::Hog {
+                cpu: 1,
+                for_ns: 30_000_000,
+            },
+            ns: 28_300_000,
+            ticks: 0,
+            frames: 0,
+        },
+        Cause::OnPurpose {
+            tick: 703,
+            who: who(),
+            fault: Injected::Stall {
+                stage: 0,
+                for_ns: 3_000_000,
+            },
+            ns: 0,
+            ticks: 0,
+            frames: 0,
+        },
+        Cause::OtherInput {
+            stream: "gate".to_owned(),
+            by: who(),
+            ns: 5_000_000,
+            causes: vec![Cause::StartedOver],
+        },
+        Cause::WithoutInput {
+            stream: "gate".to_owned(),
+        },
+        Cause::Stolen {
+            cpu: 1,
+            ns: 40_000_000,
+        },
         Cause::Event {
             what: "died (signal: 9 (SIGKILL)); started again".to_owned(),
             at_ns: 0,

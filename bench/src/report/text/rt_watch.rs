@@ -2,6 +2,7 @@
 
 use super::Lines;
 use crate::report::contract::Report;
+use crate::report::rt_taken::taken;
 use crate::report::units::thousands;
 use crate::report::why::moment;
 
@@ -27,19 +28,7 @@ pub(super) fn section(out: &mut Lines, report: &Report) {
             out.line(&format!("    and {} more", thousands(unlisted)));
         }
     }
-    let throttling = &watch.throttling;
-    for (count, what) in [
-        (
-            throttling.rt_throttled_seen,
-            "real-time threads were throttled",
-        ),
-        (
-            throttling.group_throttled,
-            "the control group was throttled",
-        ),
-    ] {
-        if let Some(count) = count.filter(|count| *count > 0) {
-            out.line(&format!("  ! {what}: seen {} times", thousands(count)));
-        }
+    for line in taken(watch) {
+        out.wrapped_after("  ! ", "    ", &line);
     }
 }

@@ -2,11 +2,12 @@
 
 use super::Lines;
 use crate::report::contract::Report;
+use crate::report::incidents::IncidentReport;
 use crate::report::units::{duration, thousands};
 use crate::report::walks::WalkReport;
 
 pub(super) fn section(out: &mut Lines, report: &Report) {
-    if report.worst.is_empty() {
+    if report.incidents.is_empty() {
         return;
     }
     out.title("Worst loops, as they happened: sampled to handed, and the hop that cost most");
@@ -15,12 +16,21 @@ pub(super) fn section(out: &mut Lines, report: &Report) {
         out.wrapped(&first, what);
     };
     row("tick", "total", "stage: why");
-    for walk in &report.worst {
+    for incident in &report.incidents {
         row(
-            &thousands(walk.tick),
-            &duration(walk.total_ns),
-            &what_cost_most(walk),
+            &thousands(incident.worst.tick),
+            &duration(incident.worst.total_ns),
+            &in_words(incident),
         );
+    }
+}
+
+/// What cost most in the worst of them, and how many there are.
+fn in_words(incident: &IncidentReport) -> String {
+    let words = what_cost_most(&incident.worst);
+    match incident.span_in_words() {
+        Some(span) => format!("{words} [{span}]"),
+        None => words,
     }
 }
 
@@ -31,6 +41,13 @@ pub(in crate::report) fn what_cost_most(walk: &WalkReport) -> String {
         || "nothing on record".to_owned(),
         |hop| format!("{}: {}", hop.stage, hop.cost_in_words()),
     );
+    // What was dropped on purpose cost the stage that shows it nothing.
+    for other in walk.hops.iter().filter(|h| h.stage != walk.costliest) {
+        let injected = other.causes.iter().filter(|c| c.kind == "injected");
+        for cause in injected {
+            words += &format!("; {}: {}", other.stage, cause.says);
+        }
+    }
     if walk.lost > 0 {
         words += &format!(
             " (with the decisions that never came before it {})",

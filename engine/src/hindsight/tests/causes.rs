@@ -1,7 +1,7 @@
 use super::scene::*;
 use crate::abi::{ActivationRecord, circumstance};
 use crate::hindsight::{Cause, Happened, Skip, walk};
-use crate::outcome::Stall;
+use crate::outcome::{Stall, Steal};
 
 /// Causes of the block's hop at a station.
 fn causes(scene: &Scene, station: usize) -> Vec<Cause> {
@@ -93,6 +93,43 @@ fn a_stall_of_the_timer_s_cpu_excuses_who_is_rung_by_it() {
         matches!(found[..], [Cause::Stall { cpu: 0, .. }]),
         "{found:?}"
     );
+}
+
+#[test]
+fn what_a_hypervisor_took_is_a_cause_only_if_it_is_as_much_as_was_waited_and_witnessed() {
+    let steal = |ns| Steal {
+        cpu: 2,
+        until_ns: at(K as u64) + 500 * MS,
+        over_ns: 1_000 * MS,
+        ns,
+    };
+    let stall = Stall {
+        cpu: 2,
+        at_ns: at(K as u64) + 100 * US,
+        length_ns: 37 * MS,
+    };
+    let taken = |steals: &[Steal], stalls: &[Stall]| {
+        let mut scene = Scene::new();
+        scene.delay(BAND, 38 * MS);
+        steals.iter().for_each(|s| scene.history.steal(*s));
+        stalls.iter().for_each(|s| scene.history.stall(*s));
+        let found = causes(&scene, BAND).into_iter();
+        let mut found = found.filter(|c| matches!(c, Cause::Stolen { .. }));
+        (found.next(), found.count())
+    };
+    let named = |ns| (Some(Cause::Stolen { cpu: 2, ns }), 0);
+    assert_eq!(taken(&[steal(40 * MS)], &[stall]), named(40 * MS));
+    // Over the border of two seconds both count.
+    let mut before = steal(20 * MS);
+    before.until_ns = at(K as u64) + 20 * MS;
+    let mut behind = steal(20 * MS);
+    behind.until_ns = before.until_ns + behind.over_ns;
+    assert_eq!(taken(&[before, behind], &[stall]), named(40 * MS));
+    assert_eq!(taken(&[before], &[stall]), (None, 0), "too little");
+    assert_eq!(taken(&[steal(40 * MS)], &[]), (None, 0), "not witnessed");
+    let mut other = steal(40 * MS);
+    other.cpu = 1;
+    assert_eq!(taken(&[other], &[stall]), (None, 0), "another CPU");
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn station(name: &str, role: Option<Role>, cpu: u32, priority: u8) -> Station {
         step_ns: MS,
         budget_ns: None,
         paced: None,
+        companions: Vec::new(),
         outputs: Vec::new(),
     }
 }
@@ -89,6 +90,8 @@ impl Scene {
         let route = Route {
             stations,
             timer: Some(TIMER),
+            tick_ns: MS,
+            ordered: Vec::new(),
         };
         let mut records = vec![Vec::new(); route.len()];
         for k in 0..TICKS {
@@ -122,7 +125,11 @@ impl Scene {
             ));
         }
         Scene {
-            history: History::of(&route),
+            history: {
+                let mut history = History::of(&route);
+                history.start(START_NS);
+                history
+            },
             route,
             records,
             lapped: Vec::new(),

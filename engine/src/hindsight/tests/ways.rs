@@ -27,6 +27,18 @@ fn a_decision_is_walked_back_to_its_frames_and_every_nanosecond_belongs_to_one_h
 }
 
 #[test]
+fn no_time_counts_twice_if_the_block_came_while_its_reader_was_waking() {
+    let mut scene = Scene::new();
+    // The source commits at 20 us.
+    scene.turn(BAND).woke_ns = at(K as u64) + 15 * US;
+    let walk = scene.walk();
+    let spent = walk.hops.iter().map(|hop| hop.waited_ns() + hop.ran_ns());
+    assert_eq!(spent.sum::<u64>(), walk.total_ns());
+    let band = &walk.hops[1];
+    assert_eq!((band.waited_ns(), band.ran_ns()), (0, 60 * US));
+}
+
+#[test]
 fn blocks_that_queue_are_each_walked_to_the_turn_that_made_them() {
     let mut scene = Scene::new();
     // The stimulator takes the block when its maker is three blocks further.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The scheduler's own account; debugfs must be mounted, and only root may read it.
 const SCHED_DEBUG: &str = "/sys/kernel/debug/sched/debug";
+/// What it says of each CPU's real-time threads, 0 or 1.
+const RT_THROTTLED: &str = ".rt_throttled";
 
 /// What is looked at.
 pub(super) struct Throttling {
@@ -24,7 +26,8 @@ impl Throttling {
                 let throttled = throttled_in(&std::fs::read_to_string(&path).ok()?)?;
                 Some((path, throttled))
             });
-        let debug = std::fs::read_to_string(SCHED_DEBUG).is_ok_and(|t| rt_throttled(&t).is_some());
+        let text = std::fs::read_to_string(SCHED_DEBUG);
+        let debug = text.is_ok_and(|text| text.contains(RT_THROTTLED));
         let mut not_visible = Vec::new();
         if group.is_none() {
             not_visible.push("throttling of the control group (no cpu.stat with nr_throttled)");
@@ -46,8 +49,8 @@ impl Throttling {
         }
     }
 
-    /// Looks once more.
-    pub fn look(&mut self) {
+    /// Looks once more. CPUs whose real-time threads are throttled at this moment, as far as that is visible.
+    pub fn look(&mut self) -> Vec<u32> {
         if let Some((path, before)) = &self.group
             && let Ok(text) = std::fs::read_to_string(path)
             && let Some(now) = throttled_in(&text)
@@ -56,10 +59,12 @@ impl Throttling {
         }
         if self.debug
             && let Ok(text) = std::fs::read_to_string(SCHED_DEBUG)
-            && rt_throttled(&text) == Some(true)
         {
-            *self.record.rt_throttled_seen.get_or_insert(0) += 1;
+            let cpus = rt_throttled(&text);
+            *self.record.rt_throttled_seen.get_or_insert(0) += u64::from(!cpus.is_empty());
+            return cpus;
         }
+        Vec::new()
     }
 
     pub fn finish(self) -> ThrottlingRecord {
@@ -87,16 +92,22 @@ fn throttled_in(stat: &str) -> Option<u64> {
     line?.trim().parse().ok()
 }
 
-/// Whether some CPU's real-time threads are throttled now; `None`: it does not say.
-fn rt_throttled(debug: &str) -> Option<bool> {
-    let mut seen = None;
+/// CPUs of which some real-time threads are throttled now.
+fn rt_throttled(debug: &str) -> Vec<u32> {
+    let (mut cpu, mut throttled) = (None, Vec::new());
     for line in debug.lines() {
-        if let Some(rest) = line.trim_start().strip_prefix(".rt_throttled") {
-            let throttled = rest.trim_start_matches([' ', ':']).trim() != "0";
-            seen = Some(seen.unwrap_or(false) || throttled);
+        if let Some(rest) = line.strip_prefix("rt_rq[") {
+            // Of several control groups each has its own line.
+            cpu = rest.split_once(']').and_then(|(cpu, _)| cpu.parse().ok());
+        } else if let Some(rest) = line.trim_start().strip_prefix(RT_THROTTLED)
+            && rest.trim_start_matches([' ', ':']).trim() != "0"
+            && let Some(cpu) = cpu
+            && !throttled.contains(&cpu)
+        {
+            throttled.push(cpu);
         }
     }
-    seen
+    throttled
 }
 
 #[cfg(test)]
@@ -120,7 +131,9 @@ mod tests {
         assert_eq!(throttled_in("nr_periods 9\nnr_throttled 4\n"), Some(4));
         assert_eq!(throttled_in("usage_usec 5\n"), None);
         let debug = "rt_rq[0]:\n  .rt_throttled   : 0\nrt_rq[1]:\n  .rt_throttled   : 1\n";
-        assert_eq!(rt_throttled(debug), Some(true));
-        assert_eq!(rt_throttled("rt_rq[0]:\n"), None);
+        assert_eq!(rt_throttled(debug), [1]);
+        let groups = debug.replace("[0]:", "[1]:/a") + "rt_rq[3]:/b\n  .rt_throttled : 1\n";
+        assert_eq!(rt_throttled(&groups), [1, 3]);
+        assert_eq!(rt_throttled("rt_rq[0]:\n"), Vec::<u32>::new());
     }
 }
