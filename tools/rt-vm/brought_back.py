@@ -11,7 +11,7 @@ POLICIES = {0: "other", 1: "fifo"}
 
 @dataclass
 class Placed:
-    """One process by its /proc files."""
+    """One process by its /proc files, at one look."""
 
     policy: str
     priority: int
@@ -35,6 +35,10 @@ class Session:
     def stage(self, name):
         """A process by its name, as the report has it."""
         return next(s for s in self.report["stages"] if s["name"] == name)
+
+    def watched(self, name):
+        """What the engine read back once a second about a process."""
+        return next(w for w in self.report["rt_watch"]["processes"] if w["name"] == name)
 
 
 @dataclass
@@ -64,16 +68,25 @@ def lines(path):
     return path.read_text().splitlines() if path.exists() else []
 
 
+def looks(folder):
+    """Looks at each process, by its pid."""
+    found = {}
+    for path in folder.glob("*.stat"):
+        pid, stat, status = int(path.name.split(".")[0]), path.read_text(), path.with_suffix(".status").read_text()
+        # A process may have ended while its two files were read.
+        if stat and "Cpus_allowed_list" in status:
+            found.setdefault(pid, []).append(placed(stat, status))
+    return found
+
+
 def session(folder):
-    stats = {int(p.stem): p.read_text() for p in (folder / "placed").glob("*.stat")}
     return Session(
         report=json.loads((folder / "report/report.json").read_text()),
         code=int((folder / "code").read_text()),
         left=(folder / "left").read_text().splitlines(),
         missed=lines(folder / "missed"),
         kills=[(stage, int(pid)) for stage, pid in (line.split() for line in lines(folder / "kills"))],
-        # A process may have ended between the reading of its two files.
-        placed={pid: placed(stat, (folder / f"placed/{pid}.status").read_text()) for pid, stat in stats.items() if stat},
+        placed=looks(folder / "placed"),
         answers={p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")},
     )
 
