@@ -98,5 +98,5 @@ def read(folder, graph):
         uname=(folder / "uname").read_text().strip(),
         doctor=json.loads((folder / "doctor.json").read_text()),
         graph=tomllib.loads(pathlib.Path(graph).read_text()),
-        sessions={name: session(folder / name) for name in ("long", "kills", "death", "interrupted")},
+        sessions={name: session(folder / name) for name in ("long", "kills", "data", "death", "interrupted")},
     )

@@ -8,6 +8,8 @@ from brought_back import BroughtBack
 TICKS = 20_000
 TICKED = ("band", "detect", "rate", "readout", "policy", "stimulate")
 KILLS = 50
+# Is also started again by command.
+COMMANDED = "stimulate"
 
 CLAIMS = []
 
@@ -127,17 +129,21 @@ def quiet(back):
     return f"{len(fifo)} FIFO processes"
 
 
+def killed_of(session, who):
+    return sum(stage == who for stage, _ in session.kills)
+
+
 @claim(f"{KILLS} kills, each started again", lambda back: back.sessions["kills"].kills.pop())
 def kills(back):
     session = back.sessions["kills"]
     need((session.code, session.report["verdict"]) == (0, "passed"), f"exit {session.code}, {session.report['why']}")
     need(len(session.kills) == KILLS == len({pid for _, pid in session.kills}), f"{len(session.kills)} kills: {session.kills}")
-    # One was started again by command.
     listed = session.report["restarts"]
     need(len(listed) == KILLS + 1, f"{len(listed)} restarts in the report")
-    for who in {stage for stage, _ in session.kills}:
-        killed = sum(stage == who for stage, _ in session.kills)
-        need(session.stage(who)["restarts"] == killed, f"{who}: {killed} kills, {session.stage(who)['restarts']} restarts")
+    for who in ("source", *TICKED):
+        killed, again = killed_of(session, who), session.stage(who)["restarts"]
+        need(killed > 0, f"{who} was not killed")
+        need(again == killed + (who == COMMANDED), f"{who}: {killed} kills, {again} restarts")
     dead = sum(row["dead"] for row in session.report["ticks"])
     need(dead > 0, "and they have cost no tick")
     return f"{dead} ticks counted as dead"
@@ -153,11 +159,28 @@ def replay(back):
 @claim("`restart` and `stop` by command", lambda back: back.sessions["kills"].report.update(ended_by="duration"))
 def commands(back):
     session = back.sessions["kills"]
-    need(session.answers.get("restart", {}).get("generation") == 2, f"restart answered {session.answers.get('restart')}")
-    need(session.stage("stimulate")["restarts"] == 1, "stimulate was not started again")
+    # The first process of a stage is its first generation.
+    generation = 1 + killed_of(session, COMMANDED) + 1
+    need(session.answers.get("restart", {}).get("generation") == generation, f"restart answered {session.answers.get('restart')}")
+    commanded = [r for r in session.report["restarts"] if r["who"] == COMMANDED and r["what"] == "started again by command"]
+    need(len(commanded) == 1, f"{COMMANDED}: {commanded}")
     need(session.report["ended_by"] == "stopped by command", f"ended by: {session.report['ended_by']}")
     need("stop" in session.answers, "stop was not answered")
     return session.report["ended_by"]
+
+
+@claim("stages that blocks wake take every block", lambda back: back.sessions["data"].report["edges"][-1].update(consumed=1))
+def data(back):
+    session = back.sessions["data"]
+    need((session.code, session.report["verdict"]) == (0, "passed"), f"exit {session.code}, {session.report['why']}")
+    blocks = session.report["rings"][0]["published"]
+    need(blocks > 0, "there was none")
+    for row in session.report["edges"]:
+        need(row["consumed"] == row["published"] == blocks, f"{row['seat']}: {row}")
+    for who in TICKED:
+        slept = session.stage(who)["voluntary_switches"]
+        need(slept > 0, f"{who} has never slept")
+    return f"{blocks:,} blocks through {len(session.report['edges'])} seats"
 
 
 @claim("a death ends its session where on_death = \"stop\", and is named", lambda back: back.sessions["death"].report["faults"].clear())
