@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 PROCESSOR, RT_PRIORITY, POLICY = 39 - 3, 40 - 3, 41 - 3
 # As <sched.h> numbers them.
 POLICIES = {0: "other", 1: "fifo"}
+# Those that have a report.
+SESSIONS = ("long", "kills", "data", "hung", "death", "interrupted", "timerless")
 
 
 @dataclass
@@ -42,6 +44,16 @@ class Session:
 
 
 @dataclass
+class Orphaned:
+    """The session whose launcher was killed: processes that stayed, what `status` said then, what was left after `gc`."""
+
+    stayed: list
+    status: list
+    left: list
+    missed: list
+
+
+@dataclass
 class BroughtBack:
     """Everything."""
 
@@ -49,6 +61,7 @@ class BroughtBack:
     doctor: dict
     graph: dict
     sessions: dict
+    orphaned: Orphaned
 
 
 def placed(stat, status):
@@ -91,6 +104,15 @@ def session(folder):
     )
 
 
+def orphaned(folder):
+    return Orphaned(
+        stayed=(folder / "stayed").read_text().splitlines(),
+        status=json.loads((folder / "status.json").read_text()),
+        left=(folder / "left").read_text().splitlines(),
+        missed=lines(folder / "missed"),
+    )
+
+
 def read(folder, graph):
     """Reads what was unpacked in `folder`; `graph` is the file of the graph that the guest has run."""
     folder = pathlib.Path(folder)
@@ -98,5 +120,6 @@ def read(folder, graph):
         uname=(folder / "uname").read_text().strip(),
         doctor=json.loads((folder / "doctor.json").read_text()),
         graph=tomllib.loads(pathlib.Path(graph).read_text()),
-        sessions={name: session(folder / name) for name in ("long", "kills", "data", "death", "interrupted")},
+        sessions={name: session(folder / name) for name in SESSIONS},
+        orphaned=orphaned(folder / "orphaned"),
     )

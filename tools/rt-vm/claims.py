@@ -194,6 +194,35 @@ def death(back):
     return session.report["ended_by"]
 
 
+@claim("so does the death of the timer", lambda back: back.sessions["timerless"].report["faults"].clear())
+def timer(back):
+    session = back.sessions["timerless"]
+    need([stage for stage, _ in session.kills] == ["timer"], f"killed: {session.kills}")
+    need((session.code, session.report["verdict"]) == (1, "failed"), f"exit {session.code}, verdict {session.report['verdict']}")
+    faults = session.report["faults"]
+    need(faults and faults[0]["who"] == "timer", f"faults: {faults}")
+    need("timer" in session.report["ended_by"], f"ended by: {session.report['ended_by']}")
+    return session.report["ended_by"]
+
+
+@claim("a stage that hangs is ended and started again", lambda back: back.sessions["hung"].report["restarts"].clear())
+def hung(back):
+    session = back.sessions["hung"]
+    need((session.code, session.report["verdict"]) == (0, "passed"), f"exit {session.code}, {session.report['why']}")
+    listed = [r for r in session.report["restarts"] if r["who"] == "rate"]
+    need(len(listed) == len(session.report["restarts"]) == 1, f"restarts: {session.report['restarts']}")
+    need("no sign of life" in listed[0]["what"], f"rate {listed[0]['what']}")
+    return f"rate {listed[0]['what']}"
+
+
+@claim("who has lost the launcher leaves, and the next command says so", lambda back: back.orphaned.stayed.append("/proc/1"))
+def orphaned(back):
+    found = back.orphaned
+    need(not found.stayed, f"stayed: {found.stayed}")
+    need([s["session"] for s in found.status] == ["orphaned"], f"`status` says {found.status}")
+    return "no process stayed"
+
+
 @claim("Ctrl-C drains and passes", lambda back: setattr(back.sessions["interrupted"], "code", 130))
 def interrupted(back):
     session = back.sessions["interrupted"]
@@ -228,13 +257,13 @@ def accounts(back):
 
 @claim("nothing is left", lambda back: back.sessions["death"].left.append("/dev/shm/ephapse.0.death.raw"))
 def nothing_left(back):
-    for name, session in back.sessions.items():
+    for name, session in (*back.sessions.items(), ("orphaned", back.orphaned)):
         need(not session.left, f"{name}: {session.left}")
     return "no segment, no session file, no process"
 
 
 @claim("whatever was waited for came", lambda back: back.sessions["kills"].missed.append("running"))
 def nothing_missed(back):
-    for name, session in back.sessions.items():
+    for name, session in (*back.sessions.items(), ("orphaned", back.orphaned)):
         need(not session.missed, f"{name}: in vain: {session.missed}")
     return "sessions that run, stages that are back"
