@@ -73,7 +73,7 @@ def placed(stat, status):
         priority=int(behind[RT_PRIORITY]),
         cpus=lines["Cpus_allowed_list"].strip(),
         last_cpu=int(behind[PROCESSOR]),
-        locked_kb=int(lines["VmLck"].split()[0]) if "VmLck" in lines else 0,
+        locked_kb=int(lines["VmLck"].split()[0]),
     )
 
 
@@ -86,8 +86,8 @@ def looks(folder):
     found = {}
     for path in folder.glob("*.stat"):
         pid, stat, status = int(path.name.split(".")[0]), path.read_text(), path.with_suffix(".status").read_text()
-        # A process may have ended while its two files were read.
-        if stat and "Cpus_allowed_list" in status:
+        # A process may have ended while its two files were read; one that is ending has no memory any more.
+        if stat and "VmLck" in status:
             found.setdefault(pid, []).append(placed(stat, status))
     return found
 
