@@ -17,7 +17,7 @@ if [ "$archive" = shell ]; then
 fi
 limit=${RT_VM_LIMIT_S:-2400}
 # What else the machine has to do comes first.
-nice -n 19 timeout "$limit" "${machine[@]}" -serial stdio -serial "file:$archive" -append "$words" </dev/null && code=0 || code=$?
+nice -n 10 timeout "$limit" "${machine[@]}" -serial stdio -serial "file:$archive" -append "$words" </dev/null && code=0 || code=$?
 if [ "$code" = 124 ]; then
     echo "rt-vm: the guest had not powered itself off after $limit s (RT_VM_LIMIT_S)" >&2
 fi

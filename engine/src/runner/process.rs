@@ -314,6 +314,10 @@ fn run_generation<P: Prepared>(
             turns.touch();
             words.state.store(stage_state::READY, Ordering::Release);
             if wait_for_start(&session, file.lifeline_fd) {
+                // Who runs shows that it lives: how long it took to start is no silence.
+                words
+                    .heartbeat_ns
+                    .store(os::monotonic_ns(), Ordering::Relaxed);
                 words.state.store(stage_state::RUNNING, Ordering::Release);
                 let successor = file.generation > 1;
                 let mut main = Loop::new(

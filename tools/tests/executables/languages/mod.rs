@@ -4,6 +4,7 @@ mod averages;
 pub mod own_stages;
 mod python_deaths;
 mod shapes;
+mod slow_start;
 
 /// The stage that every language has an example of.
 #[path = "../../../../engine/examples/channel_average.rs"]
