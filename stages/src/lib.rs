@@ -1,4 +1,4 @@
-//! Everything between the ends of a loop: filters, detection, features, readout, policies.
+//! Everything between the ends of a loop: filters, detection, features, spectra, readout, policies.
 //!
 //! Every stage is plain mathematics first (functions and structs that know nothing of rings, tested against SciPy),
 //! and a thin [`Stage`](ephapse_engine::stage::Stage) around it second.
@@ -22,6 +22,7 @@ pub mod policy;
 pub mod readout;
 pub mod rows;
 pub mod sink;
+pub mod spectrum;
 pub mod vectors;
 
 use ephapse_engine::stage::{Describable, Runnable};
@@ -34,6 +35,8 @@ pub fn runnables() -> Vec<Runnable> {
         Runnable::of::<filter::MovingAverage>(),
         Runnable::of::<detect::Threshold>(),
         Runnable::of::<feature::SpikeRate>(),
+        Runnable::of::<spectrum::Spectrum>(),
+        Runnable::of::<spectrum::Bandpower>(),
         Runnable::of::<readout::Linear>(),
         Runnable::of::<policy::Frequency>(),
     ]
@@ -47,6 +50,8 @@ pub fn describables() -> Vec<Describable> {
         Describable::of::<filter::MovingAverage>(),
         Describable::of::<detect::Threshold>(),
         Describable::of::<feature::SpikeRate>(),
+        Describable::of::<spectrum::Spectrum>(),
+        Describable::of::<spectrum::Bandpower>(),
         Describable::of::<readout::Linear>(),
         Describable::of::<policy::Frequency>(),
     ]
