@@ -19,6 +19,7 @@ pub mod feature;
 pub mod filter;
 pub mod numbers;
 pub mod policy;
+pub mod quality;
 pub mod readout;
 pub mod rows;
 pub mod sink;
@@ -33,8 +34,11 @@ pub fn runnables() -> Vec<Runnable> {
         Runnable::of::<filter::Bandpass>(),
         Runnable::of::<filter::Bandstop>(),
         Runnable::of::<filter::MovingAverage>(),
+        Runnable::of::<filter::Resample>(),
         Runnable::of::<detect::Threshold>(),
         Runnable::of::<feature::SpikeRate>(),
+        Runnable::of::<feature::HeartRate>(),
+        Runnable::of::<quality::Quality>(),
         Runnable::of::<spectrum::Spectrum>(),
         Runnable::of::<spectrum::Bandpower>(),
         Runnable::of::<readout::Linear>(),
@@ -48,8 +52,11 @@ pub fn describables() -> Vec<Describable> {
         Describable::of::<filter::Bandpass>(),
         Describable::of::<filter::Bandstop>(),
         Describable::of::<filter::MovingAverage>(),
+        Describable::of::<filter::Resample>(),
         Describable::of::<detect::Threshold>(),
         Describable::of::<feature::SpikeRate>(),
+        Describable::of::<feature::HeartRate>(),
+        Describable::of::<quality::Quality>(),
         Describable::of::<spectrum::Spectrum>(),
         Describable::of::<spectrum::Bandpower>(),
         Describable::of::<readout::Linear>(),

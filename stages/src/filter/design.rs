@@ -16,7 +16,10 @@ pub enum Band {
 }
 
 /// One second-order section, `(b0 + b1 z^-1 + b2 z^-2) / (1 + a1 z^-1 + a2 z^-2)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
+)]
+#[repr(C)]
 pub struct Section {
     /// Numerator b0, b1, b2.
     pub b: [f64; 3],
