@@ -15,6 +15,7 @@
 #![warn(missing_docs)]
 
 pub mod detect;
+pub mod electrodes;
 pub mod feature;
 pub mod filter;
 pub mod numbers;
@@ -41,6 +42,7 @@ pub fn runnables() -> Vec<Runnable> {
         Runnable::of::<quality::Quality>(),
         Runnable::of::<spectrum::Spectrum>(),
         Runnable::of::<spectrum::Bandpower>(),
+        Runnable::of::<spectrum::Spectrogram>(),
         Runnable::of::<readout::Linear>(),
         Runnable::of::<policy::Frequency>(),
     ]
@@ -59,6 +61,7 @@ pub fn describables() -> Vec<Describable> {
         Describable::of::<quality::Quality>(),
         Describable::of::<spectrum::Spectrum>(),
         Describable::of::<spectrum::Bandpower>(),
+        Describable::of::<spectrum::Spectrogram>(),
         Describable::of::<readout::Linear>(),
         Describable::of::<policy::Frequency>(),
     ]

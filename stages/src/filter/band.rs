@@ -16,7 +16,8 @@
 use super::cascade::Cascade;
 use super::crossfade::Crossfade;
 use super::design::{
-    Band, Section, butterworth, centre_hz, from_rows, group_delay_frames, settle_frames,
+    Band, Section, butterworth, butterworth_into, centre_hz, from_rows, group_delay_frames,
+    settle_frames,
 };
 use crate::numbers::Numbers;
 use ephapse_engine::stage::{
@@ -204,8 +205,14 @@ impl LiveFilter {
 
     fn tune(&mut self, live: &BandParams) {
         // What `describe` would refuse does not come here; the old edges stay if it does.
-        if let Ok(sections) = live.sections(self.band, self.rate_hz) {
-            self.crossfade.change(&sections);
+        if live.sos.is_some() {
+            return;
+        }
+        let designed = live
+            .edges(self.band, self.rate_hz)
+            .and_then(|edges| butterworth_into(self.band, edges, self.rate_hz, &mut self.sections));
+        if designed.is_ok() {
+            self.crossfade.wanted().copy_from_slice(&self.sections);
         }
     }
 }

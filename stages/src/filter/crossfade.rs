@@ -59,11 +59,9 @@ impl Crossfade {
         size_of::<Head>() + sections + 2 * self.heard.state_bytes()
     }
 
-    /// Asks for other coefficients, as many sections as there are. Allocates nothing.
-    pub fn change(&mut self, sections: &[Section]) {
-        if sections.len() == self.wanted.len() {
-            self.wanted.copy_from_slice(sections);
-        }
+    /// The sections asked for, to be changed.
+    pub fn wanted(&mut self) -> &mut [Section] {
+        &mut self.wanted
     }
 
     /// Filters whole frames (`time x channel`) in place; the first `input_settling` do not mean what they should. Returns how
@@ -202,7 +200,7 @@ mod tests {
             crossfade.run(state.as_mut_bytes(), block, 0);
         }
         let before = steepest(&first[1500 * CHANNELS..]);
-        crossfade.change(&sections(5.0, 40.0));
+        crossfade.wanted().copy_from_slice(&sections(5.0, 40.0));
         for block in second.chunks_mut(25 * CHANNELS) {
             crossfade.run(state.as_mut_bytes(), block, 0);
         }
@@ -278,8 +276,8 @@ mod tests {
                     match number {
                         0 => {}
                         // The second comes while the first is in progress, or behind it.
-                        1 => crossfade.change(&sections(5.0, 40.0)),
-                        _ => crossfade.change(&sections(0.5, 30.0)),
+                        1 => crossfade.wanted().copy_from_slice(&sections(5.0, 40.0)),
+                        _ => crossfade.wanted().copy_from_slice(&sections(0.5, 30.0)),
                     }
                     while !part.is_empty() {
                         let cut = (cuts.next().unwrap() * CHANNELS).min(part.len());

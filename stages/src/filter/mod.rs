@@ -1,6 +1,7 @@
 //! Filters: frames in, frames of the same channels out.
 
 mod band;
+mod butterworth;
 pub mod cascade;
 pub mod crossfade;
 pub mod design;

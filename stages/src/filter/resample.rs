@@ -193,7 +193,7 @@ mod tests {
             assert!(error.contains(needle) && !error.contains('\n'), "{error}");
         };
         refused(250.0, "`rate_hz`: 250 Hz is the input's rate");
-        refused(0.0, "`rate_hz`: 0 Hz is 0/1 of");
+        refused(0.0, "`rate_hz`: 0 is not a rate");
         refused(f64::NAN, "`rate_hz`: NaN is not a rate");
         refused(123.456789, "both may be at most 1000");
     }

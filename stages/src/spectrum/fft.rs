@@ -21,7 +21,7 @@
 use super::history::History;
 use super::periodogram::{MIN_FRAMES, Periodogram};
 use super::window::WindowShape;
-use super::{frames_of, history_of, rate_of, squared_type};
+use super::{bins_below, frames_of, history_of, label, rate_of, squared_type};
 use crate::numbers::Numbers;
 use crate::rows::RowSpan;
 use ephapse_engine::stage::{
@@ -96,20 +96,7 @@ impl SpectrumParams {
             let why = format!("{} is outside 1 to 10000", self.max_rows_per_block);
             return Err(StageError::parameter("max_rows_per_block", why));
         }
-        let all = longest / 2 + 1;
-        let bins = match self.high_hz {
-            None => all,
-            Some(hz) if hz >= 0.0 && hz <= rate_hz / 2.0 => {
-                all.min((hz * longest as f64 / rate_hz + 1e-9) as usize + 1)
-            }
-            Some(hz) => {
-                let why = format!(
-                    "{hz} Hz is outside 0 to {} Hz, half the input's rate",
-                    rate_hz / 2.0
-                );
-                return Err(StageError::parameter("high_hz", why));
-            }
-        };
+        let bins = bins_below(self.high_hz, longest, rate_hz)?;
         let pace = self.pace(rate_hz, longest, input.frames_per_block())?;
         Ok(Plan {
             history,
@@ -271,12 +258,6 @@ impl Stage for Spectrum {
             self.periodogram.set_length(pace.length);
         }
     }
-}
-
-/// A frequency as it is written on its axis.
-fn label(hz: f64) -> String {
-    let text = format!("{hz:.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

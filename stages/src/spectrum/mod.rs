@@ -5,12 +5,14 @@ mod bands;
 mod fft;
 pub mod history;
 pub mod periodogram;
+mod spectrogram;
 pub mod transform;
 mod window;
 
 pub use bandpower::{Bandpower, BandpowerParams, Power};
 pub use bands::Band;
 pub use fft::{Spectrum, SpectrumParams};
+pub use spectrogram::{Spectrogram, SpectrogramParams};
 pub use window::WindowShape;
 
 use crate::numbers::Numbers;
@@ -97,4 +99,29 @@ fn squared_type(
     }
     output.offset = Vec::new();
     Ok(output)
+}
+
+/// Frequencies up to `high_hz` (all of them without it) of a transform of `frames` frames.
+fn bins_below(high_hz: Option<f64>, frames: usize, rate_hz: f64) -> Result<usize, StageError> {
+    let all = frames / 2 + 1;
+    match high_hz {
+        None => Ok(all),
+        // The small number: a frequency that was meant exactly must not be lost by rounding.
+        Some(hz) if hz >= 0.0 && hz <= rate_hz / 2.0 => {
+            Ok(all.min((hz * frames as f64 / rate_hz + 1e-9) as usize + 1))
+        }
+        Some(hz) => {
+            let why = format!(
+                "{hz} Hz is outside 0 to {} Hz, half the input's rate",
+                rate_hz / 2.0
+            );
+            Err(StageError::parameter("high_hz", why))
+        }
+    }
+}
+
+/// A number as it is written on an axis.
+fn label(number: f64) -> String {
+    let text = format!("{number:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
