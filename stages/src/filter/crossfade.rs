@@ -240,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn a_successor_goes_on_in_the_middle_of_a_change() {
+        let run = |killed: bool| {
+            let mut crossfade = crossfade();
+            let mut state = state(&crossfade);
+            let mut x = eeg(1000);
+            for (number, block) in x.chunks_mut(25 * CHANNELS).enumerate() {
+                if number == 10 {
+                    crossfade.wanted().copy_from_slice(&sections(5.0, 40.0));
+                }
+                // Its parameters are the new ones; what it had in hand stands in the state.
+                if killed && number >= 10 {
+                    crossfade = Crossfade::new(&sections(5.0, 40.0), CHANNELS, RATE_HZ, 1000);
+                }
+                crossfade.run(state.as_mut_bytes(), block, 0);
+            }
+            (x, state)
+        };
+        assert!(run(false) == run(true));
+    }
+
+    #[test]
     fn the_filter_in_use_says_how_long_it_settles() {
         let mut crossfade = crossfade();
         let own = settle_frames(&sections(1.0, 60.0), RATE_HZ) as u32;
