@@ -8,7 +8,8 @@
 //! quarters the circle through `F7`, `Fz` and `F8`.
 //!
 //! **Coordinates**: x to the right ear, y to the nasion, z to the crown; the sphere has radius 1. Agrees with the idealised
-//! positions of `eeg_positions` (S. Appelhoff; MNE's montage `spherical_1020`) to 1e-4. A real head is no sphere: these are for plots, not for source localisation.
+//! positions of `eeg_positions` (S. Appelhoff; MNE's montage `spherical_1020`) to 1e-4. A real head is no sphere: these
+//! are for plots, not for source localisation.
 
 /// Rows from front to back: name, name at the ring where it differs, position of the middle site and of the ring's, in tenths of
 /// the half circle from nasion (middle) and from `Fpz` (ring).

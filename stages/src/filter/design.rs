@@ -57,10 +57,10 @@ fn check_order(order: u32) -> Result<(), StageError> {
     Err(StageError::parameter("order", why))
 }
 
-/// [`butterworth`] of as many sections as there are places. Allocates nothing unless it refuses.
+/// [`butterworth()`] of as many sections as there are places. Allocates nothing unless it refuses.
 ///
 /// # Errors
-/// As [`butterworth`].
+/// As [`butterworth()`].
 pub fn butterworth_into(
     band: Band,
     (low_hz, high_hz): (f64, f64),

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 const CROSSINGS: usize = 10;
 /// Shape of the Kaiser window.
 const BETA: f64 = 5.0;
-/// Frames of state that may be beyond what a block brings.
+/// Most that the rate may be multiplied or divided by.
 pub const MOST_FACTOR: u64 = 1000;
 
 /// State; behind it, channel after channel, the ring of the newest frames.
@@ -23,8 +23,6 @@ struct Head {
     begun: u64,
     /// First frame after the start, a gap or a seam.
     base: u64,
-    /// Next frame of the input.
-    next_in: u64,
     /// Next frame of the output that nobody has accounted for.
     next_out: u64,
 }
@@ -84,7 +82,8 @@ impl Polyphase {
 
     /// Most frames that `frames` frames of the input can bring.
     pub fn most(&self, frames: u64) -> u64 {
-        (frames * self.up).div_ceil(self.down)
+        let most = (u128::from(frames) * u128::from(self.up)).div_ceil(u128::from(self.down));
+        u64::try_from(most).unwrap_or(u64::MAX)
     }
 
     /// Bytes of state; all zero is the initial state.
@@ -120,9 +119,9 @@ impl Polyphase {
         if head.begun == 0 {
             (head.begun, head.base) = (1, first_frame);
         }
-        head.next_in = first_frame;
+        let mut number = first_frame;
         if settling > 0 {
-            head.base = head.base.max(first_frame + settling);
+            head.base = head.base.max(first_frame.saturating_add(settling));
         }
         let mut brought = Brought {
             // The first output frame of which the newest input frame is not before this block.
@@ -131,13 +130,13 @@ impl Polyphase {
         };
         let mut out = out.chunks_exact_mut(self.channels);
         for frame in frames.chunks_exact(self.channels) {
-            let place = (head.next_in % self.reach as u64) as usize;
+            let place = (number % self.reach as u64) as usize;
             for (held, x) in ring.chunks_exact_mut(self.reach).zip(frame) {
                 held[place] = *x;
             }
             // Output frames with floor(m * down / up) equal to this frame.
-            let until = self.most(head.next_in + 1);
-            while brought.first + (brought.frames as u64) < until {
+            let until = self.most(number.saturating_add(1));
+            while brought.first.saturating_add(brought.frames as u64) < until {
                 let m = brought.first + brought.frames as u64;
                 let phase =
                     ((u128::from(m) * u128::from(self.down)) % u128::from(self.up)) as usize;
@@ -149,16 +148,16 @@ impl Polyphase {
                     let newest_first = before.iter().rev().chain(behind.iter().rev());
                     *y = newest_first.zip(taps).map(|(x, tap)| x * tap).sum();
                 }
-                if head.next_in < head.base + self.reach as u64 - 1 {
+                if number < head.base.saturating_add(self.reach as u64 - 1) {
                     brought.settling += 1;
                 }
                 brought.frames += 1;
             }
-            head.next_in += 1;
+            number = number.saturating_add(1);
         }
         if brought.frames > 0 {
             brought.lost = brought.first.saturating_sub(head.next_out);
-            head.next_out = brought.first + brought.frames as u64;
+            head.next_out = brought.first.saturating_add(brought.frames as u64);
         }
         brought
     }
