@@ -20,7 +20,7 @@ enum Pole {
 }
 
 impl Pole {
-    fn from_the_circle(self) -> f64 {
+    fn off_the_circle(self) -> f64 {
         let radius = match self {
             Pole::Pair(p) => p.norm(),
             Pole::Real(p) => p.abs(),
@@ -133,8 +133,8 @@ fn take(poles: &mut [Pole], left: &mut usize, fits: impl Fn(&Pole) -> bool) -> P
     let mut best = 0;
     let mut least = f64::INFINITY;
     for (place, pole) in poles[..*left].iter().enumerate() {
-        if fits(pole) && pole.from_the_circle() < least {
-            (best, least) = (place, pole.from_the_circle());
+        if fits(pole) && pole.off_the_circle() < least {
+            (best, least) = (place, pole.off_the_circle());
         }
     }
     let taken = poles[best];
