@@ -1,7 +1,7 @@
 //! A cascade whose coefficients may change while it runs, without a leap in what comes out.
 //!
 //! A change begins with the first frame of the block before which it was told. From there the new filter runs beside the old
-//! one, unheard, until its own start has died away ([`settle_frames`](super::design::settle_frames), at most a second): it
+//! one, unheard, until its own start has died away ([`settle_frames`], at most a second): it
 //! begins where it would stand if the signal had always been that first frame, so that an offset starts nothing. Then, over
 //! [`FADE_S`], the output passes in a straight line from the one to the other. A further change waits until this one is
 //! through. All of it is counted in frames and stands in the state: neither the size of blocks nor a restart shows.
