@@ -1,4 +1,4 @@
-//! Everything between the ends of a loop: filters, detection, features, readout, policies.
+//! Everything between the ends of a loop: filters, detection, features, spectra, readout, policies.
 //!
 //! Every stage is plain mathematics first (functions and structs that know nothing of rings, tested against SciPy),
 //! and a thin [`Stage`](ephapse_engine::stage::Stage) around it second.
@@ -15,13 +15,16 @@
 #![warn(missing_docs)]
 
 pub mod detect;
+pub mod electrodes;
 pub mod feature;
 pub mod filter;
 pub mod numbers;
 pub mod policy;
+pub mod quality;
 pub mod readout;
 pub mod rows;
 pub mod sink;
+pub mod spectrum;
 pub mod vectors;
 
 use ephapse_engine::stage::{Describable, Runnable};
@@ -32,8 +35,14 @@ pub fn runnables() -> Vec<Runnable> {
         Runnable::of::<filter::Bandpass>(),
         Runnable::of::<filter::Bandstop>(),
         Runnable::of::<filter::MovingAverage>(),
+        Runnable::of::<filter::Resample>(),
         Runnable::of::<detect::Threshold>(),
         Runnable::of::<feature::SpikeRate>(),
+        Runnable::of::<feature::HeartRate>(),
+        Runnable::of::<quality::Quality>(),
+        Runnable::of::<spectrum::Spectrum>(),
+        Runnable::of::<spectrum::Bandpower>(),
+        Runnable::of::<spectrum::Spectrogram>(),
         Runnable::of::<readout::Linear>(),
         Runnable::of::<policy::Frequency>(),
     ]
@@ -45,8 +54,14 @@ pub fn describables() -> Vec<Describable> {
         Describable::of::<filter::Bandpass>(),
         Describable::of::<filter::Bandstop>(),
         Describable::of::<filter::MovingAverage>(),
+        Describable::of::<filter::Resample>(),
         Describable::of::<detect::Threshold>(),
         Describable::of::<feature::SpikeRate>(),
+        Describable::of::<feature::HeartRate>(),
+        Describable::of::<quality::Quality>(),
+        Describable::of::<spectrum::Spectrum>(),
+        Describable::of::<spectrum::Bandpower>(),
+        Describable::of::<spectrum::Spectrogram>(),
         Describable::of::<readout::Linear>(),
         Describable::of::<policy::Frequency>(),
     ]

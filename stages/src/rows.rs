@@ -10,6 +10,7 @@
 //! ```
 //!
 //! A stage that turns rows into rows one by one (`readout.linear`) passes the word on. Read by `policy.frequency`.
+//! Stages that make rows from frames keep the account with [`RowSpan`].
 
 use ephapse_engine::abi::SlotHeader;
 
@@ -56,9 +57,80 @@ pub fn window_of_row(header: &SlotHeader, row: usize) -> (u64, u64) {
     )
 }
 
+/// What the rows made from a block of frames were computed from, row after row.
+#[derive(Clone, Copy, Debug)]
+pub struct RowSpan {
+    /// Source frames that one frame of the block stands for; `None` if they are not the same for all.
+    per_frame: Option<u64>,
+    origin_first: u64,
+    rows: u32,
+    /// First frame of the first row's window, last of the last row's.
+    span: (u64, u64),
+}
+
+impl RowSpan {
+    /// For rows made from the block of this header.
+    pub fn new(block: &SlotHeader) -> Self {
+        let frames = u64::from(block.valid);
+        let span = (block.origin_frame.saturating_add(1)).saturating_sub(block.origin_first);
+        RowSpan {
+            per_frame: (frames > 0 && span > 0 && span.is_multiple_of(frames))
+                .then(|| span / frames),
+            origin_first: block.origin_first,
+            rows: 0,
+            span: (block.origin_first, block.origin_frame),
+        }
+    }
+
+    /// A row was made from `length` frames, the last of which is the `taken`-th of the block.
+    pub fn row(&mut self, taken: usize, length: usize) {
+        if let Some(per_frame) = self.per_frame {
+            let behind = self
+                .origin_first
+                .saturating_add((taken as u64).saturating_mul(per_frame));
+            if self.rows == 0 {
+                self.span.0 = behind.saturating_sub((length as u64).saturating_mul(per_frame));
+            }
+            self.span.1 = behind.saturating_sub(1);
+        }
+        self.rows += 1;
+    }
+
+    /// Writes it into the header of the rows' block. `step`: frames from one row to the next.
+    pub fn write(&self, header: &mut SlotHeader, step: usize, dropped: u32) {
+        let per_frame = self.per_frame.unwrap_or(0);
+        header.user = RowWord {
+            step_frames: u32::try_from(per_frame.saturating_mul(step as u64)).unwrap_or(0),
+            dropped,
+        }
+        .to_user();
+        if self.rows > 0 {
+            (header.origin_first, header.origin_frame) = self.span;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_thinned_frames_stand_for_the_source_s_frames() {
+        // Twenty frames, each of four of the source.
+        let block = SlotHeader {
+            origin_first: 400,
+            origin_frame: 479,
+            valid: 20,
+            ..SlotHeader::default()
+        };
+        let mut span = RowSpan::new(&block);
+        span.row(5, 50);
+        span.row(15, 50);
+        let mut header = SlotHeader { valid: 2, ..block };
+        span.write(&mut header, 10, 0);
+        assert_eq!(window_of_row(&header, 0), (220, 419));
+        assert_eq!(window_of_row(&header, 1), (260, 459));
+    }
 
     #[test]
     fn rows_share_a_block_one_step_apart() {

@@ -8,7 +8,7 @@ use crate::abi::stage_state;
 use crate::control::{self, Answer, Command, LONGEST_MARK};
 use crate::os;
 use crate::sync::Ordering;
-use ephapse_rtconfig::describe::Program;
+use ephapse_rtconfig::describe::{Described, Program};
 use ephapse_rtconfig::plan::{RECORDER, StagePlan};
 use ephapse_rtconfig::problem::suggest;
 use serde_json::{Value, json};
@@ -243,14 +243,22 @@ impl Run {
         }
         let now = (options.redescribe)(plan, &params)
             .map_err(|why| format!("`{changed}` of `{stage}` stays as it was: {why}"))?;
-        if now != plan.described {
+        // How late a stage is may follow its parameters; what was laid out for it at the start cannot.
+        let laid_out = Described {
+            group_delay_frames: plan.described.group_delay_frames,
+            settle_frames: plan.described.settle_frames,
+            ..now.clone()
+        };
+        if laid_out != plan.described {
             return Err(format!(
                 "`{stage}` would make other streams, or need other state: stop the session and start it anew"
             ));
         }
         let epoch = process.tell_params(&params)?;
         self.say(stage, &format!("parameters of epoch {epoch}: {params}"));
-        self.processes.plan.stages[number].params = params;
+        let plan = &mut self.processes.plan.stages[number];
+        plan.params = params;
+        plan.described.group_delay_frames = now.group_delay_frames;
         Ok((index, epoch))
     }
 

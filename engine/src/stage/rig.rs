@@ -255,6 +255,11 @@ impl<S: Stage> Rig<S> {
         Next::Continue
     }
 
+    /// Gives the stage new parameters between two blocks, as a session does.
+    pub fn tune(&mut self, params: &serde_json::Value) {
+        self.turns.tune_told(self.turns.epoch() + 1, params);
+    }
+
     /// Ends one input.
     pub fn end(&mut self, port: usize) {
         self.feeds[port].end(crate::abi::end_reason::FINISHED, 0);

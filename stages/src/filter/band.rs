@@ -4,6 +4,9 @@
 //! `butter(n, [low_hz, high_hz], btype, fs, output='sos')`, or given coefficients; causal, zero initial state, run as
 //! [`cascade`](super::cascade) says. Bit for bit independent of block size.
 //!
+//! **While it runs** the edges may be changed: from the next block on the new filter takes over without a leap, as
+//! [`crossfade`](super::crossfade) says.
+//!
 //! **Shapes and units.** `time x channel` of any number format in, the same shape in `f64` out. A stream whose SI unit
 //! is V becomes microvolts; any other keeps its unit.
 //!
@@ -11,8 +14,10 @@
 //! malformed `sos` rows; an input that is not `time x channel` of numbers or has no rate.
 
 use super::cascade::Cascade;
+use super::crossfade::Crossfade;
 use super::design::{
-    Band, Section, butterworth, centre_hz, from_rows, group_delay_frames, settle_frames,
+    Band, Section, butterworth, butterworth_into, centre_hz, from_rows, group_delay_frames,
+    settle_frames,
 };
 use crate::numbers::Numbers;
 use ephapse_engine::stage::{
@@ -26,9 +31,12 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BandParams {
-    /// Lower edge of the band (-3 dB), above 0. Needed unless `sos` is given.
+    /// Lower edge of the band (-3 dB), above 0. May be changed while it runs. At an EEG's rate (125 to 2000 Hz) the edges are 1
+    /// and 60 Hz for a band-pass and 59 and 61 Hz for a band-stop, if neither they nor `sos` are given.
+    #[schemars(extend("x-live" = true))]
     pub low_hz: Option<f64>,
-    /// Upper edge of the band (-3 dB), below half the input's rate. Needed unless `sos` is given.
+    /// Upper edge of the band (-3 dB), below half the input's rate. May be changed while it runs. Default as for `low_hz`.
+    #[schemars(extend("x-live" = true))]
     pub high_hz: Option<f64>,
     /// Butterworth order, 1 to 8: each edge falls off with 6 dB per octave times this. Default 2.
     #[schemars(range(min = 1, max = 8))]
@@ -52,23 +60,41 @@ impl BandParams {
             }
             return from_rows(rows);
         }
+        let (low, high) = self.edges(band, rate_hz)?;
+        butterworth(band, self.order.unwrap_or(2), low, high, rate_hz)
+    }
+}
+
+impl BandParams {
+    fn edges(&self, band: Band, rate_hz: f64) -> Result<(f64, f64), StageError> {
+        if self.low_hz.is_none() && self.high_hz.is_none() && EEG_RATES_HZ.contains(&rate_hz) {
+            return Ok(match band {
+                Band::Pass => EEG_BAND_HZ,
+                Band::Stop => MAINS_HZ,
+            });
+        }
         let edge = |key: &str, value: Option<f64>| {
             value.ok_or_else(|| {
                 StageError::parameter(key, "is missing: give both edges of the band, or `sos`")
             })
         };
-        let low = edge("low_hz", self.low_hz)?;
-        let high = edge("high_hz", self.high_hz)?;
-        butterworth(band, self.order.unwrap_or(2), low, high, rate_hz)
+        Ok((edge("low_hz", self.low_hz)?, edge("high_hz", self.high_hz)?))
     }
 }
+
+/// Rates at which the edges have a default.
+const EEG_RATES_HZ: std::ops::RangeInclusive<f64> = 125.0..=2000.0;
+/// What is usually kept of an EEG, Hz.
+const EEG_BAND_HZ: (f64, f64) = (1.0, 60.0);
+/// Around mains of 60 Hz.
+const MAINS_HZ: (f64, f64) = (59.0, 61.0);
 
 const PORTS: Ports = Ports {
     inputs: &["frames"],
     outputs: &["frames"],
 };
 
-/// What both kinds do: the way into `f64`, and the cascade.
+/// The filter by itself: the way into `f64`, and the cascade.
 #[derive(Debug)]
 pub struct BandFilter {
     numbers: Numbers,
@@ -105,6 +131,31 @@ impl BandFilter {
         let frames = self.numbers.convert(payload, out);
         self.cascade.run(state, frames);
     }
+}
+
+/// What both kinds do: the way into `f64`, and a filter that may be changed.
+#[derive(Debug)]
+pub struct LiveFilter {
+    band: Band,
+    numbers: Numbers,
+    rate_hz: f64,
+    sections: Vec<Section>,
+    crossfade: Crossfade,
+}
+
+impl LiveFilter {
+    fn new(band: Band, params: &BandParams, input: &StreamType) -> Result<Self, StageError> {
+        let BandFilter { numbers, cascade } = BandFilter::new(band, params, input)?;
+        let (sections, rate_hz) = (cascade.sections().to_vec(), input.rate.as_f64());
+        let frames = input.frames_per_block() as usize;
+        Ok(LiveFilter {
+            band,
+            rate_hz,
+            crossfade: Crossfade::new(&sections, numbers.channels(), rate_hz, frames),
+            sections,
+            numbers,
+        })
+    }
 
     fn describe(
         band: Band,
@@ -112,31 +163,57 @@ impl BandFilter {
         inputs: &[(&str, &StreamType)],
     ) -> Result<Described, StageError> {
         let input = inputs[0].1;
-        let cascade = BandFilter::new(band, params, input)?.cascade;
-        let (sections, rate_hz) = (cascade.sections(), input.rate.as_f64());
+        let filter = LiveFilter::new(band, params, input)?;
+        let (sections, rate_hz) = (filter.sections.as_slice(), input.rate.as_f64());
         let mut output = Numbers::physical_type(input);
         if band == Band::Pass {
             // A stored zero is zero again: the filter has removed what does not change.
             output.offset = Vec::new();
         }
-        let centre = centre_hz(sections, band, params.low_hz.zip(params.high_hz), rate_hz);
+        let edges = match params.sos {
+            None => Some(params.edges(band, rate_hz)?),
+            Some(_) => None,
+        };
+        let centre = centre_hz(sections, band, edges, rate_hz);
         Ok(Described {
             outputs: vec![("frames".to_owned(), output)],
             group_delay_frames: group_delay_frames(sections, centre, rate_hz),
             settle_frames: settle_frames(sections, rate_hz),
-            state_bytes: cascade.state_bytes(),
+            state_bytes: filter.crossfade.state_bytes(),
             parts_per_call: 1,
             ..Described::default()
         })
     }
 
-    fn process(&self, ctx: &mut Ctx<'_>, inputs: &Inputs<'_>, outputs: &mut Outputs<'_>) -> Next {
+    fn process(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        inputs: &Inputs<'_>,
+        outputs: &mut Outputs<'_>,
+    ) -> Next {
         let block = inputs.pacing();
         let mut output = outputs.block(0);
         let state = ctx.state.parts_mut().0;
-        self.run(state, block.payload, output.slice::<f64>());
+        let frames = self.numbers.convert(block.payload, output.slice::<f64>());
+        let settling = self.crossfade.run(state, frames, block.header.settling);
+        // The runner counts by the parameters at the start, the filter by those in use.
+        let header = output.header();
+        header.settling = header.settling.max(settling);
         output.commit(block.len());
         Next::Continue
+    }
+
+    fn tune(&mut self, live: &BandParams) {
+        // What `describe` would refuse does not come here; the old edges stay if it does.
+        if live.sos.is_some() {
+            return;
+        }
+        let designed = live
+            .edges(self.band, self.rate_hz)
+            .and_then(|edges| butterworth_into(self.band, edges, self.rate_hz, &mut self.sections));
+        if designed.is_ok() {
+            self.crossfade.wanted().copy_from_slice(&self.sections);
+        }
     }
 }
 
@@ -144,7 +221,7 @@ macro_rules! band_stage {
     ($name:ident, $band:expr, $kind:literal, $about:literal) => {
         #[doc = concat!("`", $kind, "`: ", $about)]
         #[derive(Debug)]
-        pub struct $name(BandFilter);
+        pub struct $name(LiveFilter);
 
         impl Stage for $name {
             const KIND: &'static str = $kind;
@@ -157,7 +234,7 @@ macro_rules! band_stage {
                 params: &BandParams,
                 inputs: &[(&str, &StreamType)],
             ) -> Result<Described, StageError> {
-                BandFilter::describe($band, params, inputs)
+                LiveFilter::describe($band, params, inputs)
             }
 
             fn prepare(
@@ -165,7 +242,7 @@ macro_rules! band_stage {
                 inputs: &[(&str, &StreamType)],
                 _what: &Described,
             ) -> Result<Self, StageError> {
-                BandFilter::new($band, &params, inputs[0].1).map($name)
+                LiveFilter::new($band, &params, inputs[0].1).map($name)
             }
 
             fn process(
@@ -179,6 +256,10 @@ macro_rules! band_stage {
 
             fn reset(&mut self, state: &mut [u8]) {
                 state.fill(0);
+            }
+
+            fn tune(&mut self, live: &BandParams) {
+                self.0.tune(live);
             }
         }
     };
@@ -223,7 +304,8 @@ mod tests {
         let output = &what.outputs[0].1;
         assert_eq!(output.summary(), "20 x 60 f64, 20000 Hz, uV");
         assert_eq!(output.axes, input().axes);
-        assert_eq!(what.state_bytes, 8 + 2 * 2 * 60 * 8);
+        // Where it stands, the sections, and the memory of the filter in use and of the one that may follow it.
+        assert_eq!(what.state_bytes, 24 + 2 * 2 * 40 + 2 * (8 + 2 * 2 * 60 * 8));
         assert!(what.settle_frames > 0 && what.group_delay_frames > 0.0);
     }
 
@@ -242,6 +324,26 @@ mod tests {
             neither.contains("parameter `high_hz`: is missing"),
             "{neither}"
         );
+    }
+
+    #[test]
+    fn edges_have_a_default_at_the_rate_of_an_eeg_alone() {
+        let eeg = StreamType::frames(Dtype::F64, 25, 8, Rate::hz(250), "uV");
+        let same = |kind: Band, given: &str| {
+            let none = LiveFilter::new(kind, &params("{}"), &eeg).unwrap();
+            let given = LiveFilter::new(kind, &params(given), &eeg).unwrap();
+            assert_eq!(none.sections, given.sections);
+        };
+        same(
+            Band::Pass,
+            r#"{"low_hz": 1.0, "high_hz": 60.0, "order": 2}"#,
+        );
+        same(
+            Band::Stop,
+            r#"{"low_hz": 59.0, "high_hz": 61.0, "order": 2}"#,
+        );
+        let error = describe("{}").unwrap_err().to_string();
+        assert!(error.contains("`low_hz`: is missing"), "{error}");
     }
 
     #[test]

@@ -57,6 +57,41 @@ impl Cascade {
         &self.sections
     }
 
+    /// Takes other sections, as many as there are. Allocates nothing.
+    ///
+    /// # Panics
+    /// If there are more or fewer.
+    pub fn set_sections(&mut self, sections: &[Section]) {
+        self.sections.copy_from_slice(sections);
+    }
+
+    /// The state of a cascade that has seen nothing but `frame`, for ever (SciPy's `sosfilt_zi`, times the frame). What is not
+    /// finite counts as 0.
+    ///
+    /// # Panics
+    /// As [`Cascade::run`].
+    pub fn stand(&self, state: &mut [u8], frame: &[f64]) {
+        let fits = "state_bytes of this cascade, 8-byte aligned";
+        let (count, z) = u64::mut_from_prefix(state).expect(fits);
+        let z = <[f64]>::mut_from_bytes(z).expect(fits);
+        *count = 0;
+        for (channel, x) in frame.iter().enumerate() {
+            let mut x = if x.is_finite() { *x } else { 0.0 };
+            for (section, z) in self
+                .sections
+                .iter()
+                .zip(z.chunks_exact_mut(2 * self.channels))
+            {
+                let ([b0, b1, b2], [a1, a2]) = (section.b, section.a);
+                let y = x * (b0 + b1 + b2) / (1.0 + a1 + a2);
+                let z1 = b2 * x - a2 * y;
+                z[channel] = b1 * x - a1 * y + z1;
+                z[self.channels + channel] = z1;
+                x = y;
+            }
+        }
+    }
+
     /// Bytes of state: frames since the reset (u64), then per section z0 of every channel and z1 of every channel
     /// (f64). All zero is the initial state.
     pub fn state_bytes(&self) -> usize {

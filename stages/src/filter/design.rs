@@ -1,7 +1,7 @@
 //! Filter design: Butterworth second-order sections as SciPy designs them, and what follows from coefficients.
 
+use super::butterworth;
 use ephapse_engine::stage::StageError;
-use sci_rs::signal::filter::design::{DigitalFilter, FilterBandType, FilterOutputType, butter_dyn};
 
 /// Highest order a design is asked for: sixteen poles.
 pub const MAX_ORDER: u32 = 8;
@@ -16,7 +16,10 @@ pub enum Band {
 }
 
 /// One second-order section, `(b0 + b1 z^-1 + b2 z^-2) / (1 + a1 z^-1 + a2 z^-2)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
+)]
+#[repr(C)]
 pub struct Section {
     /// Numerator b0, b1, b2.
     pub b: [f64; 3],
@@ -36,13 +39,37 @@ pub fn butterworth(
     high_hz: f64,
     rate_hz: f64,
 ) -> Result<Vec<Section>, StageError> {
-    let nyquist_hz = rate_hz / 2.0;
-    if !(1..=MAX_ORDER).contains(&order) {
-        return Err(StageError::parameter(
-            "order",
-            format!("{order} is outside 1 to {MAX_ORDER}"),
-        ));
+    let none = Section {
+        b: [0.0; 3],
+        a: [0.0; 2],
+    };
+    check_order(order)?;
+    let mut sections = vec![none; order as usize];
+    butterworth_into(band, (low_hz, high_hz), rate_hz, &mut sections)?;
+    Ok(sections)
+}
+
+fn check_order(order: u32) -> Result<(), StageError> {
+    if (1..=MAX_ORDER).contains(&order) {
+        return Ok(());
     }
+    let why = format!("{order} is outside 1 to {MAX_ORDER}");
+    Err(StageError::parameter("order", why))
+}
+
+/// [`butterworth()`] of as many sections as there are places. Allocates nothing unless it refuses.
+///
+/// # Errors
+/// As [`butterworth()`].
+pub fn butterworth_into(
+    band: Band,
+    (low_hz, high_hz): (f64, f64),
+    rate_hz: f64,
+    sections: &mut [Section],
+) -> Result<(), StageError> {
+    let order = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+    let nyquist_hz = rate_hz / 2.0;
+    check_order(order)?;
     for (key, hz) in [("low_hz", low_hz), ("high_hz", high_hz)] {
         if !hz.is_finite() {
             let why = format!("{hz} is not a frequency");
@@ -69,30 +96,13 @@ pub fn butterworth(
             format!("{low_hz} Hz is not below high_hz = {high_hz} Hz"),
         ));
     }
-    let kind = match band {
-        Band::Pass => FilterBandType::Bandpass,
-        Band::Stop => FilterBandType::Bandstop,
-    };
-    let designed = butter_dyn(
-        order as usize,
-        vec![low_hz, high_hz],
-        Some(kind),
-        Some(false),
-        Some(FilterOutputType::Sos),
-        Some(rate_hz),
+    butterworth::design(
+        band,
+        order,
+        (low_hz / nyquist_hz, high_hz / nyquist_hz),
+        sections,
     );
-    let DigitalFilter::Sos(designed) = designed else {
-        unreachable!("asked for second-order sections");
-    };
-    let sections: Vec<Section> = designed
-        .sos
-        .iter()
-        .map(|s| Section {
-            b: s.b,
-            a: [s.a[1], s.a[2]],
-        })
-        .collect();
-    let radius = pole_radius(&sections);
+    let radius = pole_radius(sections);
     if radius >= 1.0 {
         return Err(StageError::parameter(
             "low_hz",
@@ -102,7 +112,7 @@ pub fn butterworth(
             ),
         ));
     }
-    Ok(sections)
+    Ok(())
 }
 
 /// Sections from rows `[b0, b1, b2, a0, a1, a2]`, as SciPy's `sos` arrays have them.

@@ -51,3 +51,19 @@ pub fn mcs_microvolts() -> Option<(usize, Vec<f64>)> {
         .collect();
     Some((channels, microvolts))
 }
+
+/// Microvolts (`time x channel`) of the first `frames` frames of the eight channels of the OpenBCI recording.
+pub fn openbci_microvolts(frames: usize) -> Option<Vec<f64>> {
+    let path = shared("openbci/OpenBCI_GUI-v6-blinks-jawClench-alpha.txt")?;
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let numbers = lines.take(frames).flat_map(|line| {
+        let fields = line.split(',').skip(1).take(8);
+        fields
+            .map(|f| f.trim().parse::<f64>().unwrap())
+            .collect::<Vec<_>>()
+    });
+    Some(numbers.collect())
+}

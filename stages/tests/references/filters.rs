@@ -1,6 +1,6 @@
 //! The filters against SciPy's results on real recordings.
 
-use crate::files::{array, column, counts, mcs_microvolts, shared};
+use crate::files::{array, column, counts, mcs_microvolts, openbci_microvolts, shared};
 use ephapse_stages::filter::cascade::Cascade;
 use ephapse_stages::filter::design::{Band, butterworth, from_rows};
 use std::path::Path;
@@ -164,21 +164,9 @@ fn volts_in_microvolts_agree_to_a_billionth_of_their_rms() {
 
 #[test]
 fn eeg_freed_of_hum_agrees_to_a_billionth_of_a_microvolt() {
-    let Some(path) = shared("openbci/OpenBCI_GUI-v6-blinks-jawClench-alpha.txt") else {
+    let Some(x) = openbci_microvolts(10_000) else {
         return;
     };
-    let text = std::fs::read_to_string(path).unwrap();
-    let x: Vec<f64> = text
-        .lines()
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
-        .take(10_000)
-        .flat_map(|line| {
-            let fields = line.split(',').skip(1).take(8);
-            fields
-                .map(|f| f.trim().parse::<f64>().unwrap())
-                .collect::<Vec<_>>()
-        })
-        .collect();
     for hz in [50.0, 60.0] {
         let y = filter(Band::Stop, (hz - 2.0, hz + 2.0), 250.0, 8, x.clone());
         let reference = shared(&format!("reference/openbci_v6_bandstop{hz}_uV.npy")).unwrap();

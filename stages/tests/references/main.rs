@@ -1,5 +1,6 @@
-//! Filters and detector against what SciPy and NumPy made of real recordings.
+//! Filters, detector and spectra against what SciPy and NumPy made of real recordings.
 
 mod detector;
 mod files;
 mod filters;
+mod spectra;

@@ -1,5 +1,6 @@
 //! Whole sessions through the real executables, as a user starts them.
 
+mod alpha_loop;
 mod bench;
 mod broken_graphs;
 mod captures;
