@@ -3,7 +3,8 @@
 use super::params::CytonParams;
 use super::port::Port;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,14 @@ pub enum SessionError {
         /// Answer.
         text: String,
     },
+    /// A board that should stream does not.
+    #[error("{}: no byte for {silent:?}", path.display())]
+    Silent {
+        /// Port.
+        path: PathBuf,
+        /// For how long.
+        silent: Duration,
+    },
     /// 16 channels are asked for and there are 8.
     #[error("{}: the board has no Daisy (`{text}`); say daisy = false, or attach one and switch the board off and on", path.display())]
     NoDaisy {
@@ -82,21 +91,21 @@ pub enum SessionError {
 }
 
 /// A board, reset and set up, streaming or not.
-pub struct Session<'a> {
+pub struct Session {
     port: Port,
     path: PathBuf,
     banner: String,
     firmware: String,
     streaming: bool,
-    give_up: &'a AtomicBool,
+    give_up: Arc<AtomicBool>,
 }
 
-impl<'a> Session<'a> {
+impl Session {
     /// Opens the port, makes the board silent, resets it and gives it the settings. Every wait ends when `give_up` is raised.
     ///
     /// # Errors
     /// Whatever keeps the board from being ready.
-    pub fn open(params: &CytonParams, give_up: &'a AtomicBool) -> Result<Self, SessionError> {
+    pub fn open(params: &CytonParams, give_up: Arc<AtomicBool>) -> Result<Self, SessionError> {
         let path = params.port.clone();
         let port = Port::open(&path).map_err(|why| SessionError::Port {
             path: path.clone(),
@@ -135,9 +144,15 @@ impl<'a> Session<'a> {
         &self.firmware
     }
 
-    /// Port.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Raised, it ends every wait.
+    pub(super) fn give_up(&self) -> &Arc<AtomicBool> {
+        &self.give_up
+    }
+
+    /// What is wrong with a board that should stream and has been silent for so long.
+    pub(super) fn silent(&self, silent: Duration) -> SessionError {
+        let path = self.path.clone();
+        SessionError::Silent { path, silent }
     }
 
     fn set_channel_count(&mut self, daisy: bool) -> Result<(), SessionError> {
@@ -270,7 +285,7 @@ impl<'a> Session<'a> {
     }
 }
 
-impl Drop for Session<'_> {
+impl Drop for Session {
     /// A board that nobody listens to is stopped, as far as its port is there.
     fn drop(&mut self) {
         if self.streaming {

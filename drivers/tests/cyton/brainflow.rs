@@ -1,0 +1,95 @@
+//! A client that was not written here: BrainFlow prepares a session with the twin, streams, and reads what went in.
+
+use crate::boards::{params, rows, twin};
+use ephapse_drivers::acquire::cyton::connection::{Connection, Event};
+use ephapse_drivers::acquire::cyton::session::Session;
+use ephapse_drivers::twin::cyton::Faults;
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// Prints packet number and channels of every frame of two seconds.
+const CLIENT: &str = r#"
+import json, sys, time
+from brainflow.board_shim import BoardShim, BrainFlowInputParams, BoardIds
+BoardShim.disable_board_logger()
+params = BrainFlowInputParams()
+params.serial_port = sys.argv[1]
+kind = BoardIds.CYTON_DAISY_BOARD if sys.argv[2] == "16" else BoardIds.CYTON_BOARD
+board = BoardShim(kind, params)
+board.prepare_session()
+board.start_stream()
+time.sleep(2)
+data = board.get_board_data()
+board.stop_stream()
+board.release_session()
+number, eeg = BoardShim.get_package_num_channel(kind), BoardShim.get_eeg_channels(kind)
+print(json.dumps([[float(data[c][k]) for c in [number] + eeg] for k in range(data.shape[1])]))
+"#;
+
+/// What BrainFlow reads; `None`, said aloud, where no Python has it.
+fn read_by_brainflow(port: &Path, channels: usize) -> Option<Vec<Vec<f64>>> {
+    let python = std::env::var_os("EPHAPSE_PYTHON").unwrap_or_else(|| "python3".into());
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", "60"]).arg(python);
+    let output = command.args(["-c", CLIENT]).arg(port).arg(channels.to_string()).output().ok()?;
+    if output.status.success() {
+        return Some(serde_json::from_slice(&output.stdout).unwrap());
+    }
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("No module named"), "{error}");
+    println!("SKIPPED: {}", error.lines().last().unwrap_or_default());
+    None
+}
+
+/// What the driver reads of the same twin.
+fn read_by_driver(port: &Path, daisy: bool, frames: usize) -> Vec<Vec<f64>> {
+    let params = params(port, json!({ "daisy": daisy }));
+    let session = Session::open(&params, Arc::new(AtomicBool::new(false))).unwrap();
+    let connection = Connection::start(session, &params, None);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut read = Vec::new();
+    while read.len() < frames {
+        assert!(Instant::now() < deadline, "{} frames came", read.len());
+        if let Some(Event::Frames(more)) = connection.next(Duration::from_millis(50)).unwrap() {
+            read.extend(more.iter().map(|f| f.eeg_uv[..params.channel_count()].to_vec()));
+        }
+    }
+    read.truncate(frames);
+    read
+}
+
+fn both_read_the_same(daisy: bool) {
+    let channels = if daisy { 16 } else { 8 };
+    let twin = twin(daisy, Faults::default());
+    let Some(theirs) = read_by_brainflow(twin.path(), channels) else {
+        return;
+    };
+    let least = if daisy { 200 } else { 400 };
+    assert!(theirs.len() > least, "{} frames in 2 s", theirs.len());
+    let injected = rows(5000, 16);
+    for (frame, row) in theirs.iter().enumerate() {
+        let number = if daisy { 2 * frame + 1 } else { frame };
+        assert_eq!(row[0], (number % 256) as f64, "frame {frame}");
+        // To the last bit.
+        assert_eq!(row[1..], injected[frame][..channels], "frame {frame}");
+    }
+    let ours = read_by_driver(twin.path(), daisy, theirs.len());
+    for (frame, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert_eq!(ours[..], theirs[1..], "frame {frame}");
+    }
+    println!("BrainFlow: {} frames of {channels} channels, every value the same", theirs.len());
+}
+
+#[test]
+fn brainflow_and_the_driver_read_the_microvolts_that_went_into_a_twin() {
+    both_read_the_same(false);
+}
+
+#[test]
+fn brainflow_and_the_driver_read_the_16_channels_that_went_into_a_twin() {
+    both_read_the_same(true);
+}
