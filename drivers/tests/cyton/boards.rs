@@ -17,13 +17,23 @@ pub fn rows(frames: usize, channels: usize) -> Vec<Vec<f64>> {
     let count = |frame: usize, channel: usize| {
         ((frame * 7919 + channel * 104_729) % 16_777_216) as i32 - 8_388_608
     };
-    let row = |frame| (0..channels).map(|channel| f64::from(count(frame, channel)) * uv_per_count(24)).collect();
+    let row = |frame| {
+        (0..channels)
+            .map(|channel| f64::from(count(frame, channel)) * uv_per_count(24))
+            .collect()
+    };
     (0..frames).map(row).collect()
 }
 
 pub fn twin(daisy: bool, faults: Faults) -> CytonTwin {
     let signal = Signal::of_rows(rows(5000, 16));
-    CytonTwin::start(TwinOptions { daisy, signal, faults, link: None }).unwrap()
+    CytonTwin::start(TwinOptions {
+        daisy,
+        signal,
+        faults,
+        link: None,
+    })
+    .unwrap()
 }
 
 pub fn params(port: &Path, more: Value) -> CytonParams {
@@ -43,7 +53,11 @@ fn frames_of(connection: &Connection, count: usize) -> (Vec<FrameRecord>, usize)
     let deadline = Instant::now() + Duration::from_secs(20);
     let (mut frames, mut cuts) = (Vec::new(), 0);
     while frames.len() < count {
-        assert!(Instant::now() < deadline, "{} of {count} frames came", frames.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} of {count} frames came",
+            frames.len()
+        );
         match connection.next(Duration::from_millis(50)).unwrap() {
             Some(Event::Frames(more)) => frames.extend(more),
             Some(Event::Cut) => cuts += 1,
@@ -58,14 +72,22 @@ fn expect_rows(frames: &[FrameRecord], channels: usize) {
     let rows = rows(5000, 16);
     for frame in frames {
         let row = &rows[frame.index as usize % rows.len()];
-        assert_eq!(frame.eeg_uv[..channels], row[..channels], "frame {}", frame.index);
+        assert_eq!(
+            frame.eeg_uv[..channels],
+            row[..channels],
+            "frame {}",
+            frame.index
+        );
     }
 }
 
 fn expect_times(frames: &[FrameRecord]) {
     for pair in frames.windows(2) {
         assert!(pair[0].sampled_ns < pair[1].sampled_ns, "time turned back");
-        assert!(pair[1].sampled_ns <= pair[1].arrived_ns, "a frame of the future");
+        assert!(
+            pair[1].sampled_ns <= pair[1].arrived_ns,
+            "a frame of the future"
+        );
     }
 }
 
@@ -92,7 +114,8 @@ fn microvolts_at_the_electrodes_come_out_as_they_went_in() {
 #[test]
 fn a_gain_that_was_set_is_the_gain_of_its_channel() {
     let twin = twin(false, Faults::default());
-    let settings = json!({ "channels": [{ "channel": 2, "gain": 4 }, { "channel": 5, "on": false }] });
+    let settings =
+        json!({ "channels": [{ "channel": 2, "gain": 4 }, { "channel": 5, "on": false }] });
     let session = open(&twin, settings.clone()).unwrap();
     let connection = Connection::start(session, &params(twin.path(), settings), None);
     let (frames, _) = frames_of(&connection, 20);
@@ -154,20 +177,42 @@ fn what_goes_wrong_on_the_radio_is_counted_and_costs_nothing_else() {
     expect_times(&frames);
     // A byte of garbage may be taken for a packet's only where its number fits: then one frame in thousands is wrong.
     let rows = rows(5000, 16);
-    let right = frames.iter().filter(|f| f.eeg_uv[..8] == rows[f.index as usize][..8]).count();
-    assert!(right + 2 >= frames.len(), "{right} of {} are right", frames.len());
+    let right = frames
+        .iter()
+        .filter(|f| f.eeg_uv[..8] == rows[f.index as usize][..8])
+        .count();
+    assert!(
+        right + 2 >= frames.len(),
+        "{right} of {} are right",
+        frames.len()
+    );
     let arrivals = connection.stop().unwrap();
     let counts = twin.stop();
     assert!(counts.dropped > 10 && counts.duplicated > 10 && counts.garbage_bytes > 100);
     // Up to the end of the stream, which the host does not see.
-    assert!(arrivals.lost_packets.abs_diff(counts.dropped) <= 6, "{arrivals:?}, {counts:?}");
-    assert!(arrivals.bytes.repeated.abs_diff(counts.duplicated) <= 6, "{arrivals:?}, {counts:?}");
-    assert!(arrivals.bytes.discarded.abs_diff(counts.garbage_bytes) <= 200, "{arrivals:?}, {counts:?}");
+    assert!(
+        arrivals.lost_packets.abs_diff(counts.dropped) <= 6,
+        "{arrivals:?}, {counts:?}"
+    );
+    assert!(
+        arrivals.bytes.repeated.abs_diff(counts.duplicated) <= 6,
+        "{arrivals:?}, {counts:?}"
+    );
+    assert!(
+        arrivals.bytes.discarded.abs_diff(counts.garbage_bytes) <= 200,
+        "{arrivals:?}, {counts:?}"
+    );
 }
 
 #[test]
 fn an_untuned_adapter_shows_in_the_spacing_and_loses_nothing() {
-    let twin = twin(false, Faults { delivery: Duration::from_millis(16), ..Faults::default() });
+    let twin = twin(
+        false,
+        Faults {
+            delivery: Duration::from_millis(16),
+            ..Faults::default()
+        },
+    );
     let session = open(&twin, Value::Null).unwrap();
     let connection = Connection::start(session, &params(twin.path(), Value::Null), None);
     let (frames, _) = frames_of(&connection, 250);
@@ -181,7 +226,13 @@ fn an_untuned_adapter_shows_in_the_spacing_and_loses_nothing() {
 
 #[test]
 fn a_board_that_is_off_is_said_so_before_anything_starts() {
-    let twin = twin(false, Faults { board_off: true, ..Faults::default() });
+    let twin = twin(
+        false,
+        Faults {
+            board_off: true,
+            ..Faults::default()
+        },
+    );
     let Err(error) = open(&twin, Value::Null) else {
         panic!("a session with a board that is off");
     };
@@ -195,7 +246,10 @@ fn a_daisy_that_is_not_there_is_said_so() {
     let Err(error) = open(&twin, json!({ "daisy": true })) else {
         panic!("16 channels of 8");
     };
-    assert!(error.to_string().contains("no daisy to attach!8"), "{error}");
+    assert!(
+        error.to_string().contains("no daisy to attach!8"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -214,9 +268,17 @@ fn a_port_that_is_no_boards_and_one_that_is_not_there_are_told_apart() {
 
 #[test]
 fn a_stream_starts_and_stops_200_times_with_one_loop_and_no_stale_byte() {
-    let rounds = std::env::var("EPHAPSE_STARTS").ok().and_then(|n| n.parse().ok());
+    let rounds = std::env::var("EPHAPSE_STARTS")
+        .ok()
+        .and_then(|n| n.parse().ok());
     let rounds = rounds.unwrap_or(200_u64);
-    let twin = twin(false, Faults { split: 50, ..Faults::default() });
+    let twin = twin(
+        false,
+        Faults {
+            split: 50,
+            ..Faults::default()
+        },
+    );
     let mut session = open(&twin, Value::Null).unwrap();
     let mut bytes = [0; 1024];
     for round in 0..rounds {
@@ -240,7 +302,11 @@ fn a_stream_starts_and_stops_200_times_with_one_loop_and_no_stale_byte() {
         assert_eq!(numbers, expected, "round {round}");
         assert_eq!(parser.counts().discarded, 0, "round {round}");
         session.stop().unwrap();
-        assert_eq!(session.read(&mut bytes).unwrap(), 0, "round {round}: a stale byte");
+        assert_eq!(
+            session.read(&mut bytes).unwrap(),
+            0,
+            "round {round}: a stale byte"
+        );
     }
     let counts = twin.stop();
     assert_eq!((counts.starts, counts.starts_in_vain), (rounds, 0));
@@ -248,12 +314,19 @@ fn a_stream_starts_and_stops_200_times_with_one_loop_and_no_stale_byte() {
 
 #[test]
 fn a_silent_board_holds_nobody_who_stops() {
-    let faults = Faults { silent_after: Some(Duration::from_millis(200)), ..Faults::default() };
+    let faults = Faults {
+        silent_after: Some(Duration::from_millis(200)),
+        ..Faults::default()
+    };
     let twin = twin(false, faults);
     let session = open(&twin, Value::Null).unwrap();
     let connection = Connection::start(session, &params(twin.path(), Value::Null), None);
     frames_of(&connection, 20);
-    while connection.next(Duration::from_millis(100)).unwrap().is_some() {}
+    while connection
+        .next(Duration::from_millis(100))
+        .unwrap()
+        .is_some()
+    {}
     let stopped = Instant::now();
     connection.stop().unwrap();
     let took = stopped.elapsed();
@@ -287,13 +360,19 @@ fn a_dongle_that_is_unplugged_and_comes_back_goes_on_in_the_same_stream() {
     }
     frames.extend(frames_of(&connection, 100).0);
     expect_times(&frames);
-    let jumps: Vec<_> = frames.windows(2).filter(|p| p[1].index != p[0].index + 1).collect();
+    let jumps: Vec<_> = frames
+        .windows(2)
+        .filter(|p| p[1].index != p[0].index + 1)
+        .collect();
     assert_eq!(jumps.len(), 1, "one gap");
     let [before, after] = [jumps[0][0], jumps[0][1]];
     // The time says how many were lost.
     let lost = (after.index - before.index) as f64;
     let passed = (after.sampled_ns - before.sampled_ns) as f64 / 4e6;
-    assert!(lost > 100.0 && (lost - passed).abs() < 2.0, "{lost} frames in {passed} periods");
+    assert!(
+        lost > 100.0 && (lost - passed).abs() < 2.0,
+        "{lost} frames in {passed} periods"
+    );
     let arrivals = connection.stop().unwrap();
     assert_eq!((arrivals.reconnects, arrivals.lost_packets), (1, 0));
     assert_eq!(arrivals.away_frames, after.index - before.index - 1);
@@ -303,7 +382,10 @@ fn a_dongle_that_is_unplugged_and_comes_back_goes_on_in_the_same_stream() {
 
 #[test]
 fn a_board_that_falls_silent_is_started_again() {
-    let faults = Faults { silent_after: Some(Duration::from_millis(400)), ..Faults::default() };
+    let faults = Faults {
+        silent_after: Some(Duration::from_millis(400)),
+        ..Faults::default()
+    };
     let twin = twin(false, faults);
     let session = open(&twin, Value::Null).unwrap();
     let connection = Connection::start(session, &params(twin.path(), Value::Null), None);
@@ -311,5 +393,8 @@ fn a_board_that_falls_silent_is_started_again() {
     assert_eq!(cuts, 1);
     expect_times(&frames);
     let arrivals = connection.stop().unwrap();
-    assert!(arrivals.reconnects >= 1 && arrivals.away_frames > 400, "{arrivals:?}");
+    assert!(
+        arrivals.reconnects >= 1 && arrivals.away_frames > 400,
+        "{arrivals:?}"
+    );
 }

@@ -48,15 +48,25 @@ fn a_serial_capture_of_a_real_board_comes_out_value_for_value() {
     let bytes = std::fs::read(path).unwrap();
     for piece in [1, 33, 62, 528] {
         let (frames, answers, counts, assembler) = parse(&bytes, piece);
-        let rows: Vec<Value> = (0..).zip(&frames).map(|(number, frame): (u64, _)| {
-            assert_eq!(frame.index, number);
-            let footer = i32::from(frame.beside.footer);
-            let counts = frame.counts[..8].iter().copied();
-            let accel = frame.beside.accel.map(i32::from);
-            let row = std::iter::once(number as i32).chain(counts).chain(accel).chain([footer]);
-            Value::from(row.collect::<Vec<_>>())
-        }).collect();
-        assert_eq!(Value::from(rows), reference["frames"], "pieces of {piece} bytes");
+        let rows: Vec<Value> = (0..)
+            .zip(&frames)
+            .map(|(number, frame): (u64, _)| {
+                assert_eq!(frame.index, number);
+                let footer = i32::from(frame.beside.footer);
+                let counts = frame.counts[..8].iter().copied();
+                let accel = frame.beside.accel.map(i32::from);
+                let row = std::iter::once(number as i32)
+                    .chain(counts)
+                    .chain(accel)
+                    .chain([footer]);
+                Value::from(row.collect::<Vec<_>>())
+            })
+            .collect();
+        assert_eq!(
+            Value::from(rows),
+            reference["frames"],
+            "pieces of {piece} bytes"
+        );
         assert!(answers.is_empty());
         assert_eq!((counts.discarded, counts.packets), (0, 16));
         assert_eq!(assembler.lost_packets(), 0);
@@ -80,8 +90,14 @@ fn a_real_boards_answer_to_a_reset_is_taken_out_of_a_stream_that_goes_on() {
         let (frames, answers, counts, _) = parse(&bytes, piece);
         assert_eq!((frames.len(), counts.discarded), (16, 0));
         assert_eq!(answers.len(), 1);
-        assert!(answers[0].starts_with("OpenBCI V3 32bit Board\nSetting ADS1299"), "{answers:?}");
-        assert!(answers[0].ends_with("LIS3DH Device ID: 0x33"), "{answers:?}");
+        assert!(
+            answers[0].starts_with("OpenBCI V3 32bit Board\nSetting ADS1299"),
+            "{answers:?}"
+        );
+        assert!(
+            answers[0].ends_with("LIS3DH Device ID: 0x33"),
+            "{answers:?}"
+        );
     }
 }
 
@@ -93,10 +109,19 @@ struct Row {
 
 fn rows(path: &Path) -> Vec<Row> {
     let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().filter(|l| !l.starts_with('%') && !l.starts_with("Sample"));
+    let lines = text
+        .lines()
+        .filter(|l| !l.starts_with('%') && !l.starts_with("Sample"));
     let rows = lines.map(|line| {
-        let columns: Vec<f64> = line.split(',').take(9).map(|c| c.trim().parse().unwrap()).collect();
-        Row { number: columns[0] as u8, uv: columns[1..].to_vec() }
+        let columns: Vec<f64> = line
+            .split(',')
+            .take(9)
+            .map(|c| c.trim().parse().unwrap())
+            .collect();
+        Row {
+            number: columns[0] as u8,
+            uv: columns[1..].to_vec(),
+        }
     });
     rows.collect()
 }
@@ -135,7 +160,10 @@ fn same_values(name: &str) -> Option<(Vec<Frame>, Assembler, Value)> {
     for (sum, known) in sums.iter().zip(reference["sum_uV"].as_array().unwrap()) {
         assert!((sum - known.as_f64().unwrap()).abs() < 1.0);
     }
-    for (frame, known) in frames.iter().zip(reference["counts_first2"].as_array().unwrap()) {
+    for (frame, known) in frames
+        .iter()
+        .zip(reference["counts_first2"].as_array().unwrap())
+    {
         assert_eq!(Value::from(frame.counts[..8].to_vec()), *known);
     }
     Some((frames, assembler, reference))
@@ -143,16 +171,21 @@ fn same_values(name: &str) -> Option<(Vec<Frame>, Assembler, Value)> {
 
 #[test]
 fn an_eeg_of_90_s_comes_out_with_every_value_and_no_packet_lost() {
-    let Some((frames, assembler, _)) = same_values("OpenBCI_GUI-v6-blinks-jawClench-alpha.txt") else {
+    let Some((frames, assembler, _)) = same_values("OpenBCI_GUI-v6-blinks-jawClench-alpha.txt")
+    else {
         return;
     };
     assert_eq!((assembler.lost_packets(), assembler.gaps()), (0, 0));
-    assert_eq!(frames.last().map(|f| f.index), Some(frames.len() as u64 - 1));
+    assert_eq!(
+        frames.last().map(|f| f.index),
+        Some(frames.len() as u64 - 1)
+    );
 }
 
 #[test]
 fn an_eeg_with_bad_radio_comes_out_with_every_value_and_every_gap_of_its_length() {
-    let Some((frames, assembler, reference)) = same_values("OpenBCI-RAW-2016-06-16_13-19-54.txt") else {
+    let Some((frames, assembler, reference)) = same_values("OpenBCI-RAW-2016-06-16_13-19-54.txt")
+    else {
         return;
     };
     let jumps = frames.windows(2).enumerate().filter_map(|(at, pair)| {

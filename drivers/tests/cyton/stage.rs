@@ -52,7 +52,8 @@ fn frame(index: u64) -> FrameRecord {
 fn the_source_makes_three_streams_that_count_the_same_frames_and_the_same_gaps() {
     let twin = twin(false, Faults::default());
     let params = json!({ "port": twin.path(), "block_frames": 3, "board_mode": "analog" });
-    let described = CytonSource::describe(&serde_json::from_value(params.clone()).unwrap(), &[]).unwrap();
+    let described =
+        CytonSource::describe(&serde_json::from_value(params.clone()).unwrap(), &[]).unwrap();
     let feed = described.helpers[0].stream_type.clone();
     let mut rig = Rig::<CytonSource>::new(params, &[feed]).unwrap();
     for block in [vec![0, 1, 2], vec![3, 4], vec![9, 10, 11]] {
@@ -66,13 +67,24 @@ fn the_source_makes_three_streams_that_count_the_same_frames_and_the_same_gaps()
     }
     for port in 0..3 {
         let blocks = rig.take(port);
-        let heads: Vec<_> = blocks.iter().map(|b| {
-            (b.header.first_frame, b.header.valid, b.header.lost, b.header.flags & flag::GAP != 0)
-        }).collect();
+        let heads: Vec<_> = blocks
+            .iter()
+            .map(|b| {
+                (
+                    b.header.first_frame,
+                    b.header.valid,
+                    b.header.lost,
+                    b.header.flags & flag::GAP != 0,
+                )
+            })
+            .collect();
         assert_eq!(heads, [(0, 3, 0, false), (3, 2, 0, false), (9, 3, 4, true)]);
         assert_eq!(rig.source_account(port), (12, 8, 4));
         let last = &blocks[2];
-        assert_eq!((last.header.sampled_ns, last.header.arrived_ns), (1110, 2110));
+        assert_eq!(
+            (last.header.sampled_ns, last.header.arrived_ns),
+            (1110, 2110)
+        );
         match port {
             0 => assert_eq!(last.rows::<[f64; 8]>()[1][..3], [10.0, 10.01, 10.02]),
             1 => assert_eq!(last.rows::<[f64; 3]>()[1], [10.0, 0.5, 1.0]),

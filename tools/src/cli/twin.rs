@@ -51,7 +51,12 @@ pub struct CytonTwinArgs {
     #[arg(long, value_name = "0..1", value_parser = part, default_value = "0")]
     pub chatter: f64,
     /// Write at most so many bytes at once, fewer at random
-    #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub split: usize,
     /// Hand over what there is so often: 16ms as an adapter that nobody has tuned. Default: as it comes
     #[arg(long, value_name = "T", value_parser = duration)]

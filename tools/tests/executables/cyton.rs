@@ -35,7 +35,10 @@ fn a_twin_prints_its_terminal_and_ctrl_c_leaves_nothing() {
         twin.wait(5).expect(0);
         assert!(!Path::new(&path).exists(), "{path} is still there");
     }
-    assert!(fs::symlink_metadata(&link).is_err(), "the link is still there");
+    assert!(
+        fs::symlink_metadata(&link).is_err(),
+        "the link is still there"
+    );
 }
 
 #[test]
@@ -45,11 +48,19 @@ fn devices_names_a_dongle_its_timer_and_the_port_to_write_in_a_graph() {
     let usb = root.join("sys/devices/usb1/1-2");
     let port = usb.join("1-2:1.0/ttyUSB0");
     fs::create_dir_all(&port).unwrap();
-    for (name, text) in [("idVendor", "0403"), ("idProduct", "6015"), ("product", "FT231X")] {
+    for (name, text) in [
+        ("idVendor", "0403"),
+        ("idProduct", "6015"),
+        ("product", "FT231X"),
+    ] {
         fs::write(usb.join(name), text).unwrap();
     }
     fs::write(port.join("latency_timer"), "16\n").unwrap();
-    for folder in ["sys/class/tty/ttyUSB0", "sys/bus/usb-serial/devices", "dev/serial/by-id"] {
+    for folder in [
+        "sys/class/tty/ttyUSB0",
+        "sys/bus/usb-serial/devices",
+        "dev/serial/by-id",
+    ] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     symlink(&port, root.join("sys/class/tty/ttyUSB0/device")).unwrap();
@@ -57,14 +68,25 @@ fn devices_names_a_dongle_its_timer_and_the_port_to_write_in_a_graph() {
     symlink("../../ttyUSB0", root.join("dev/serial/by-id/usb-FTDI_1")).unwrap();
     let root = root.to_str().unwrap();
     let said = place.run(&["devices", "--root", root]).expect(0).stdout;
-    for part in ["/dev/ttyUSB0", "may be an OpenBCI Cyton", "latency_timer 16 ms", "/dev/serial/by-id/usb-FTDI_1"] {
+    for part in [
+        "/dev/ttyUSB0",
+        "may be an OpenBCI Cyton",
+        "latency_timer 16 ms",
+        "/dev/serial/by-id/usb-FTDI_1",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let json = place.run(&["devices", "--root", root, "--json"]).expect(0).stdout;
+    let json = place
+        .run(&["devices", "--root", root, "--json"])
+        .expect(0)
+        .stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["kinds"][0], "acquire.cyton");
     let empty = place.path().join("empty");
-    let said = place.run(&["devices", "--root", empty.to_str().unwrap()]).expect(0).stdout;
+    let said = place
+        .run(&["devices", "--root", empty.to_str().unwrap()])
+        .expect(0)
+        .stdout;
     assert!(said.contains("ephapse twin cyton"), "{said}");
 }
 
@@ -75,11 +97,22 @@ fn a_graph_streams_a_twin_and_its_recording_holds_what_went_in() {
     place.write("eeg.txt", &recording(5000));
     let link = place.path().join("board");
     let link = link.to_str().unwrap();
-    let twin = place.start(place.command(&["twin", "cyton", "--link", link, "--play", "eeg.txt", "--drop", "0.02"]));
+    let twin = place.start(place.command(&[
+        "twin", "cyton", "--link", link, "--play", "eeg.txt", "--drop", "0.02",
+    ]));
     wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
     place.write("eeg.toml", GRAPH);
     let port = format!("stage.source.params.port={link}");
-    let run = ["run", "eeg.toml", "--set", &port, "--set", "defaults.policy=other", "--duration", "3s"];
+    let run = [
+        "run",
+        "eeg.toml",
+        "--set",
+        &port,
+        "--set",
+        "defaults.policy=other",
+        "--duration",
+        "3s",
+    ];
     place.run_session(&run, 60).expect(0);
     signal(twin.pid(), "INT");
     twin.wait(5).expect(0);
@@ -87,13 +120,25 @@ fn a_graph_streams_a_twin_and_its_recording_holds_what_went_in() {
     let report = Report::read(&place.report());
     let capture = report.0["capture"]["path"].as_str().unwrap();
     let out = place.path().join("eeg.csv");
-    let export = ["export", capture, "--to", "csv", "--stream", "eeg", "--out", out.to_str().unwrap()];
+    let export = [
+        "export",
+        capture,
+        "--to",
+        "csv",
+        "--stream",
+        "eeg",
+        "--out",
+        out.to_str().unwrap(),
+    ];
     place.run(&export).expect(0);
     let csv = fs::read_to_string(out).unwrap();
     let mut rows = 0;
     for line in csv.lines() {
         let numbers: Vec<f64> = line.split(',').filter_map(|n| n.parse().ok()).collect();
-        let Some([.., eighth]) = numbers.get(numbers.len().saturating_sub(8)..).filter(|n| n.len() == 8) else {
+        let Some([.., eighth]) = numbers
+            .get(numbers.len().saturating_sub(8)..)
+            .filter(|n| n.len() == 8)
+        else {
             continue;
         };
         // A count is 0.022 uV.
@@ -103,8 +148,17 @@ fn a_graph_streams_a_twin_and_its_recording_holds_what_went_in() {
     }
     assert!(rows > 300, "{rows} frames in 3 s");
 
-    let said = place.run(&["logs", "--report", place.report().to_str().unwrap()]).expect(0).stdout;
-    for part in ["firmware v3.1.2", "not an FTDI adapter", "sequence:", "spacing:", "lateness:"] {
+    let said = place
+        .run(&["logs", "--report", place.report().to_str().unwrap()])
+        .expect(0)
+        .stdout;
+    for part in [
+        "firmware v3.1.2",
+        "not an FTDI adapter",
+        "sequence:",
+        "spacing:",
+        "lateness:",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     place.expect_nothing_left();
@@ -120,6 +174,9 @@ fn a_board_that_is_off_stops_a_graph_before_it_starts() {
     wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
     place.write("eeg.toml", GRAPH);
     let port = format!("stage.source.params.port={link}");
-    let said = place.run_session(&["run", "eeg.toml", "--set", &port, "--duration", "3s"], 60).expect(1).stderr;
+    let said = place
+        .run_session(&["run", "eeg.toml", "--set", &port, "--duration", "3s"], 60)
+        .expect(1)
+        .stderr;
     assert!(said.contains("switch it on"), "{said}");
 }

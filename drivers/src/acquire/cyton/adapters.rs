@@ -107,21 +107,45 @@ mod tests {
     #[test]
     fn a_dongle_is_found_among_other_ports_with_its_timer_and_its_lasting_name() {
         let root = tempfile::tempdir().unwrap();
-        plug(root.path(), "ttyUSB1", ("0403", "6015"), "FT231X USB UART", Some("16\n"));
-        plug(root.path(), "ttyACM0", ("2341", "0043"), "Arduino Uno", None);
+        plug(
+            root.path(),
+            "ttyUSB1",
+            ("0403", "6015"),
+            "FT231X USB UART",
+            Some("16\n"),
+        );
+        plug(
+            root.path(),
+            "ttyACM0",
+            ("2341", "0043"),
+            "Arduino Uno",
+            None,
+        );
         fs::create_dir_all(root.path().join("sys/class/tty/tty0")).unwrap();
         let links = root.path().join("dev/serial/by-id");
         fs::create_dir_all(&links).unwrap();
-        symlink("../../ttyUSB1", links.join("usb-FTDI_FT231X_DM00Q0QN-if00-port0")).unwrap();
+        symlink(
+            "../../ttyUSB1",
+            links.join("usb-FTDI_FT231X_DM00Q0QN-if00-port0"),
+        )
+        .unwrap();
         let adapters = list(root.path());
-        let found: Vec<_> = adapters.iter().map(|a| (a.port.to_str(), a.looks_like_cyton())).collect();
-        assert_eq!(found, [(Some("/dev/ttyACM0"), false), (Some("/dev/ttyUSB1"), true)]);
+        let found: Vec<_> = adapters
+            .iter()
+            .map(|a| (a.port.to_str(), a.looks_like_cyton()))
+            .collect();
+        assert_eq!(
+            found,
+            [(Some("/dev/ttyACM0"), false), (Some("/dev/ttyUSB1"), true)]
+        );
         let dongle = &adapters[1];
         assert_eq!(dongle.latency_ms, Some(16));
         assert_eq!(dongle.serial, "DM00Q0QN");
         assert_eq!(
             dongle.by_id.as_deref(),
-            Some(Path::new("/dev/serial/by-id/usb-FTDI_FT231X_DM00Q0QN-if00-port0"))
+            Some(Path::new(
+                "/dev/serial/by-id/usb-FTDI_FT231X_DM00Q0QN-if00-port0"
+            ))
         );
     }
 

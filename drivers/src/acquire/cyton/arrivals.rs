@@ -119,7 +119,10 @@ mod tests {
             arrivals.delivery(4, at_ns, at_ns - MS);
         }
         assert_eq!((arrivals.far_apart, arrivals.furthest_ns), (99, 16 * MS));
-        assert_eq!((arrivals.late, arrivals.most_packets, arrivals.lost_packets), (0, 4, 0));
+        assert_eq!(
+            (arrivals.late, arrivals.most_packets, arrivals.lost_packets),
+            (0, 4, 0)
+        );
     }
 
     #[test]

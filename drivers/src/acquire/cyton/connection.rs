@@ -212,7 +212,8 @@ impl Reading {
             clock.delivered(base + newest.index, arrived_ns);
             self.pass_on(&frames, base, arrived_ns, &clock);
             if let Some(passed) = self.passed {
-                self.arrivals.delivery(packets, arrived_ns, passed.sampled_ns);
+                self.arrivals
+                    .delivery(packets, arrived_ns, passed.sampled_ns);
             }
         }
     }

@@ -34,7 +34,11 @@ impl Beside {
             Aux::Accel([0, 0, 0]) | Aux::User(_) => {}
             Aux::Accel(accel) => self.accel = accel,
             Aux::Raw(raw) => self.raw = raw,
-            Aux::AccelByte { code, byte, board_ms } => {
+            Aux::AccelByte {
+                code,
+                byte,
+                board_ms,
+            } => {
                 self.board_ms = board_ms;
                 self.take_accel_byte(code, byte);
             }
@@ -117,7 +121,8 @@ impl Assembler {
     }
 
     /// Takes a packet that arrived at `arrived_ns`, and gives the frame that is complete with it. With a Daisy an odd packet
-    /// has the board's channels and the even one behind it the Daisy's; a frame that lacks one is lost.
+    /// has the board's channels and the even one behind it the Daisy's; a frame that lacks one is lost. (The board samples both at
+    /// once and sends means over two samples, by turns: whichever two are joined, one is half a frame older.)
     pub fn take(&mut self, packet: &Packet, arrived_ns: u64) -> Option<Frame> {
         let position = self.position(packet.number, arrived_ns);
         self.beside.take(packet);
@@ -128,11 +133,17 @@ impl Assembler {
             return Some(self.frame(position - first, counts));
         }
         if position % 2 == 1 {
-            self.half = Some(BoardHalf { position, counts: packet.counts });
+            self.half = Some(BoardHalf {
+                position,
+                counts: packet.counts,
+            });
             self.first.get_or_insert(position);
             return None;
         }
-        let half = self.half.take().filter(|half| half.position + 1 == position)?;
+        let half = self
+            .half
+            .take()
+            .filter(|half| half.position + 1 == position)?;
         counts[..PACKET_CHANNELS].copy_from_slice(&half.counts);
         counts[PACKET_CHANNELS..].copy_from_slice(&packet.counts);
         let first = self.first.unwrap_or(half.position);
@@ -140,7 +151,11 @@ impl Assembler {
     }
 
     fn frame(&self, index: u64, counts: [i32; MOST_CHANNELS]) -> Frame {
-        Frame { index, counts, beside: self.beside }
+        Frame {
+            index,
+            counts,
+            beside: self.beside,
+        }
     }
 
     /// Number of the packet without its wrap. A number says how many were lost but for whole rounds of 256: those are told by
@@ -185,9 +200,9 @@ mod tests {
     }
 
     fn indices(assembler: &mut Assembler, numbers: impl IntoIterator<Item = u32>) -> Vec<u64> {
-        let frames = numbers.into_iter().filter_map(|n| {
-            assembler.take(&plain(n), u64::from(n) * PACKET_NS)
-        });
+        let frames = numbers
+            .into_iter()
+            .filter_map(|n| assembler.take(&plain(n), u64::from(n) * PACKET_NS));
         frames.map(|f| f.index).collect()
     }
 
@@ -224,8 +239,13 @@ mod tests {
     #[test]
     fn with_a_daisy_an_odd_packet_and_the_even_one_behind_it_are_a_frame() {
         let mut assembler = Assembler::new(true);
-        let frames: Vec<Frame> = (0..7).filter_map(|n| assembler.take(&plain(n), 0)).collect();
-        assert_eq!(frames.iter().map(|f| f.index).collect::<Vec<_>>(), [0, 1, 2]);
+        let frames: Vec<Frame> = (0..7)
+            .filter_map(|n| assembler.take(&plain(n), 0))
+            .collect();
+        assert_eq!(
+            frames.iter().map(|f| f.index).collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
         assert_eq!(frames[1].counts[..9], [30, 31, 32, 33, 34, 35, 36, 37, 40]);
     }
 
@@ -243,19 +263,35 @@ mod tests {
     fn the_accelerometer_holds_its_value_until_a_new_one_comes() {
         let mut assembler = Assembler::new(false);
         let auxes = [[0; 3], [8000, -5, 1], [0; 3], [7, 0, 0], [0; 3]];
-        let accels: Vec<[i16; 3]> = (0..).zip(auxes).filter_map(|(n, aux)| {
-            assembler.take(&packet(n, Aux::Accel(aux), 0xC0), 0)
-        }).map(|f| f.beside.accel).collect();
-        assert_eq!(accels, [[0; 3], [8000, -5, 1], [8000, -5, 1], [7, 0, 0], [7, 0, 0]]);
+        let accels: Vec<[i16; 3]> = (0..)
+            .zip(auxes)
+            .filter_map(|(n, aux)| assembler.take(&packet(n, Aux::Accel(aux), 0xC0), 0))
+            .map(|f| f.beside.accel)
+            .collect();
+        assert_eq!(
+            accels,
+            [[0; 3], [8000, -5, 1], [8000, -5, 1], [7, 0, 0], [7, 0, 0]]
+        );
     }
 
     #[test]
     fn accelerometer_bytes_beside_board_times_make_values_when_the_low_byte_comes() {
         let mut assembler = Assembler::new(false);
-        let bytes = [(b'X', 0x1F), (b'x', 0x40), (b'y', 9), (b'Z', 0xFF), (b'?', 1), (b'z', 0xF0)];
+        let bytes = [
+            (b'X', 0x1F),
+            (b'x', 0x40),
+            (b'y', 9),
+            (b'Z', 0xFF),
+            (b'?', 1),
+            (b'z', 0xF0),
+        ];
         let mut last = Beside::default();
         for (n, (code, byte)) in (0..).zip(bytes) {
-            let aux = Aux::AccelByte { code, byte, board_ms: 1000 + n };
+            let aux = Aux::AccelByte {
+                code,
+                byte,
+                board_ms: 1000 + n,
+            };
             last = assembler.take(&packet(n, aux, 0xC4), 0).unwrap().beside;
         }
         assert_eq!(last.accel, [0x1F40, 0, -16]);
@@ -266,7 +302,10 @@ mod tests {
     fn raw_bytes_are_carried_on_and_renewed() {
         let mut assembler = Assembler::new(false);
         assembler.take(&packet(0, Aux::Raw([1, 2, 3, 4, 5, 6]), 0xC1), 0);
-        let aux = Aux::RawWithTime { bytes: [9, 8], board_ms: 77 };
+        let aux = Aux::RawWithTime {
+            bytes: [9, 8],
+            board_ms: 77,
+        };
         let beside = assembler.take(&packet(1, aux, 0xC6), 0).unwrap().beside;
         assert_eq!((beside.raw, beside.board_ms), ([9, 8, 3, 4, 5, 6], 77));
     }

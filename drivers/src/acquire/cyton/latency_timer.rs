@@ -68,14 +68,20 @@ pub fn shorten(root: &Path, port: &Path) -> LatencyTimer {
             why: "it was written and did not change".to_owned(),
         },
         (Err(why), Ok(ms)) => LatencyTimer::Long { ms, file, why },
-        (_, Err(why)) => LatencyTimer::Long { ms: before, file, why },
+        (_, Err(why)) => LatencyTimer::Long {
+            ms: before,
+            file,
+            why,
+        },
     }
 }
 
 impl fmt::Display for LatencyTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LatencyTimer::Short { before_ms: WANTED_MS } => write!(f, "latency_timer 1 ms"),
+            LatencyTimer::Short {
+                before_ms: WANTED_MS,
+            } => write!(f, "latency_timer 1 ms"),
             LatencyTimer::Short { before_ms } => {
                 write!(f, "latency_timer 1 ms (was {before_ms} ms)")
             }
@@ -122,7 +128,9 @@ mod tests {
     #[test]
     fn a_timer_that_cannot_be_written_is_said_with_its_file() {
         let root = tree(None);
-        let file = root.path().join("sys/bus/usb-serial/devices/ttyUSB3/latency_timer");
+        let file = root
+            .path()
+            .join("sys/bus/usb-serial/devices/ttyUSB3/latency_timer");
         // Writing to it fails for root, too; it reads as something that is no number of ms.
         fs::create_dir(&file).unwrap();
         let done = shorten(root.path(), Path::new(PORT));

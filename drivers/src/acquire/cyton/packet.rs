@@ -70,7 +70,9 @@ impl Packet {
             // The shift back carries the sign down.
             *count = i32::from_be_bytes([three[0], three[1], three[2], 0]) >> 8;
         }
-        let aux = [bytes[26], bytes[27], bytes[28], bytes[29], bytes[30], bytes[31]];
+        let aux = [
+            bytes[26], bytes[27], bytes[28], bytes[29], bytes[30], bytes[31],
+        ];
         let [a, b, c, d, e, f] = aux;
         let board_ms = u32::from_be_bytes([c, d, e, f]);
         let footer = bytes[FOOTER_AT];
@@ -127,10 +129,36 @@ mod tests {
             (0xC0, Aux::Accel([0x1234, -2, -32767])),
             (0xC1, Aux::Raw(bytes)),
             (0xC2, Aux::User(bytes)),
-            (0xC3, Aux::AccelByte { code: 0x12, byte: 0x34, board_ms }),
-            (0xC4, Aux::AccelByte { code: 0x12, byte: 0x34, board_ms }),
-            (0xC5, Aux::RawWithTime { bytes: [0x12, 0x34], board_ms }),
-            (0xC6, Aux::RawWithTime { bytes: [0x12, 0x34], board_ms }),
+            (
+                0xC3,
+                Aux::AccelByte {
+                    code: 0x12,
+                    byte: 0x34,
+                    board_ms,
+                },
+            ),
+            (
+                0xC4,
+                Aux::AccelByte {
+                    code: 0x12,
+                    byte: 0x34,
+                    board_ms,
+                },
+            ),
+            (
+                0xC5,
+                Aux::RawWithTime {
+                    bytes: [0x12, 0x34],
+                    board_ms,
+                },
+            ),
+            (
+                0xC6,
+                Aux::RawWithTime {
+                    bytes: [0x12, 0x34],
+                    board_ms,
+                },
+            ),
             (0xC7, Aux::User(bytes)),
             (0xCF, Aux::User(bytes)),
         ];

@@ -123,7 +123,10 @@ impl ChannelSettings {
     /// The command `x ... X` that sets it.
     pub(super) fn command(&self) -> String {
         let name = NAMES[usize::from(self.channel) - 1] as char;
-        let gain = GAINS.iter().position(|gain| *gain == self.gain).unwrap_or(GAINS.len() - 1);
+        let gain = GAINS
+            .iter()
+            .position(|gain| *gain == self.gain)
+            .unwrap_or(GAINS.len() - 1);
         let input = self.input as u8;
         let bits = [self.bias, self.srb2, self.srb1].map(u8::from);
         let [bias, srb2, srb1] = bits;
@@ -135,7 +138,11 @@ impl ChannelSettings {
 impl CytonParams {
     /// Channels of a frame.
     pub fn channel_count(&self) -> usize {
-        if self.daisy { MOST_CHANNELS } else { PACKET_CHANNELS }
+        if self.daisy {
+            MOST_CHANNELS
+        } else {
+            PACKET_CHANNELS
+        }
     }
 
     /// Gain of every channel.
@@ -160,7 +167,10 @@ impl CytonParams {
             );
         }
         if !(1..=250).contains(&self.block_frames) {
-            return wrong("block_frames", format!("is {}; it must be 1 to 250", self.block_frames));
+            return wrong(
+                "block_frames",
+                format!("is {}; it must be 1 to 250", self.block_frames),
+            );
         }
         let channels = self.channel_count();
         for (at, settings) in self.channels.iter().enumerate() {
@@ -168,17 +178,28 @@ impl CytonParams {
             if !(1..=channels).contains(&usize::from(channel)) {
                 return wrong(
                     "channels",
-                    format!("there is no channel {channel}; it must be 1 to {channels}, and more than 8 need `daisy = true`"),
+                    format!(
+                        "there is no channel {channel}; it must be 1 to {channels}, and more than 8 need `daisy = true`"
+                    ),
                 );
             }
             if !GAINS.contains(&settings.gain) {
                 return wrong(
                     "channels",
-                    format!("channel {channel} has gain {}; possible: 1, 2, 4, 6, 8, 12, 24", settings.gain),
+                    format!(
+                        "channel {channel} has gain {}; possible: 1, 2, 4, 6, 8, 12, 24",
+                        settings.gain
+                    ),
                 );
             }
-            if self.channels[..at].iter().any(|other| other.channel == channel) {
-                return wrong("channels", format!("channel {channel} is set twice; leave one out"));
+            if self.channels[..at]
+                .iter()
+                .any(|other| other.channel == channel)
+            {
+                return wrong(
+                    "channels",
+                    format!("channel {channel} is set twice; leave one out"),
+                );
             }
         }
         Ok(())
@@ -200,7 +221,11 @@ mod tests {
             {"channel": 16, "input": "test"}]}"#;
         let params = params(text);
         params.check().unwrap();
-        let commands: Vec<String> = params.channels.iter().map(ChannelSettings::command).collect();
+        let commands: Vec<String> = params
+            .channels
+            .iter()
+            .map(ChannelSettings::command)
+            .collect();
         assert_eq!(commands, ["x3050110X", "xQ101001X", "xI065110X"]);
         let mut gains = vec![24; 16];
         gains[2] = 12;
@@ -213,10 +238,22 @@ mod tests {
         let refused = [
             (r#"{"port": ""}"#, "`port`"),
             (r#"{"port": "p", "block_frames": 0}"#, "1 to 250"),
-            (r#"{"port": "p", "channels": [{"channel": 9}]}"#, "daisy = true"),
-            (r#"{"port": "p", "channels": [{"channel": 0}]}"#, "no channel 0"),
-            (r#"{"port": "p", "channels": [{"channel": 1, "gain": 3}]}"#, "gain 3"),
-            (r#"{"port": "p", "channels": [{"channel": 1}, {"channel": 1}]}"#, "twice"),
+            (
+                r#"{"port": "p", "channels": [{"channel": 9}]}"#,
+                "daisy = true",
+            ),
+            (
+                r#"{"port": "p", "channels": [{"channel": 0}]}"#,
+                "no channel 0",
+            ),
+            (
+                r#"{"port": "p", "channels": [{"channel": 1, "gain": 3}]}"#,
+                "gain 3",
+            ),
+            (
+                r#"{"port": "p", "channels": [{"channel": 1}, {"channel": 1}]}"#,
+                "twice",
+            ),
         ];
         for (text, why) in refused {
             let error = params(text).check().unwrap_err().to_string();

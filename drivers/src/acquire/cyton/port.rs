@@ -66,6 +66,13 @@ impl Port {
     }
 }
 
+impl Drop for Port {
+    /// A pseudo-terminal keeps the mark that refuses others when its user is gone; a serial port loses it.
+    fn drop(&mut self) {
+        let _ = self.tty.set_exclusive(false);
+    }
+}
+
 fn is_nothing_yet(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -59,7 +59,11 @@ impl Held {
         let first = self.frames.front()?.index;
         let numbered = (first..).zip(&self.frames);
         let count = numbered.take_while(|(index, f)| f.index == *index).count();
-        let count = if self.cut > 0 { count.min(self.cut) } else { count };
+        let count = if self.cut > 0 {
+            count.min(self.cut)
+        } else {
+            count
+        };
         if count >= full {
             Some(full)
         } else {

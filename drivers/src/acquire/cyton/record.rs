@@ -47,7 +47,10 @@ impl FrameRecord {
         for ((uv, count), scale) in record.eeg_uv.iter_mut().zip(frame.counts).zip(uv_per_count) {
             *uv = f64::from(count) * scale;
         }
-        record.accel_g = frame.beside.accel.map(|count| f64::from(count) * G_PER_COUNT);
+        record.accel_g = frame
+            .beside
+            .accel
+            .map(|count| f64::from(count) * G_PER_COUNT);
         for (to, from) in record.aux.iter_mut().zip(aux_of(&frame.beside, mode)) {
             *to = from;
         }
@@ -65,7 +68,9 @@ fn aux_of(beside: &Beside, mode: BoardMode) -> impl Iterator<Item = u32> {
         // The fifth byte is the empty half of the last line's word.
         BoardMode::Digital => [a, b, c, d, f].map(u32::from).to_vec(),
     };
-    inputs.into_iter().chain([beside.board_ms, u32::from(beside.footer)])
+    inputs
+        .into_iter()
+        .chain([beside.board_ms, u32::from(beside.footer)])
 }
 
 /// Channels of the aux stream: the inputs of the board mode, the board's clock, and the last byte of the packet, which says
@@ -108,7 +113,9 @@ impl Types {
             t.axes[1].labels = labels;
             t
         };
-        let names = (1..=params.channel_count()).map(|c| c.to_string()).collect();
+        let names = (1..=params.channel_count())
+            .map(|c| c.to_string())
+            .collect();
         let mut eeg = frames(Dtype::F64, names, "uV");
         eeg.si_unit = "V".to_owned();
         eeg.scale = vec![1e-6; params.channel_count()];
@@ -139,12 +146,48 @@ fn layout() -> RecordLayout {
         bytes: size_of::<FrameRecord>() as u32,
         fields: vec![
             field("index", Dtype::U64, 1, offset_of!(FrameRecord, index), ""),
-            field("sampled", Dtype::U64, 1, offset_of!(FrameRecord, sampled_ns), "ns"),
-            field("arrived", Dtype::U64, 1, offset_of!(FrameRecord, arrived_ns), "ns"),
-            field("eeg", Dtype::F64, MOST_CHANNELS, offset_of!(FrameRecord, eeg_uv), "uV"),
-            field("accel", Dtype::F64, 3, offset_of!(FrameRecord, accel_g), "g"),
-            field("aux", Dtype::U32, MOST_AUX, offset_of!(FrameRecord, aux), ""),
-            field("reserved", Dtype::U32, 1, offset_of!(FrameRecord, reserved), ""),
+            field(
+                "sampled",
+                Dtype::U64,
+                1,
+                offset_of!(FrameRecord, sampled_ns),
+                "ns",
+            ),
+            field(
+                "arrived",
+                Dtype::U64,
+                1,
+                offset_of!(FrameRecord, arrived_ns),
+                "ns",
+            ),
+            field(
+                "eeg",
+                Dtype::F64,
+                MOST_CHANNELS,
+                offset_of!(FrameRecord, eeg_uv),
+                "uV",
+            ),
+            field(
+                "accel",
+                Dtype::F64,
+                3,
+                offset_of!(FrameRecord, accel_g),
+                "g",
+            ),
+            field(
+                "aux",
+                Dtype::U32,
+                MOST_AUX,
+                offset_of!(FrameRecord, aux),
+                "",
+            ),
+            field(
+                "reserved",
+                Dtype::U32,
+                1,
+                offset_of!(FrameRecord, reserved),
+                "",
+            ),
         ],
     }
 }

@@ -56,20 +56,30 @@ impl SampleClock {
     /// The newest frame of a delivery, numbered with lost ones counted, and when the delivery came.
     pub fn delivered(&mut self, frame: u64, arrived_ns: u64) {
         let pair = Pair { frame, arrived_ns };
-        if self.least.is_none_or(|least| self.is_less_delayed(pair, least)) {
+        if self
+            .least
+            .is_none_or(|least| self.is_less_delayed(pair, least))
+        {
             self.least = Some(pair);
         }
         match self.stretch {
             Some(stretch) if frame < stretch.begin + self.frames_per_stretch => {
                 if self.is_less_delayed(pair, stretch.least) {
-                    self.stretch = Some(Stretch { least: pair, ..stretch });
+                    self.stretch = Some(Stretch {
+                        least: pair,
+                        ..stretch
+                    });
                 }
             }
             other => {
                 if let Some(stretch) = other {
-                    self.fit.observe(stretch.least.frame, stretch.least.arrived_ns);
+                    self.fit
+                        .observe(stretch.least.frame, stretch.least.arrived_ns);
                 }
-                self.stretch = Some(Stretch { begin: frame, least: pair });
+                self.stretch = Some(Stretch {
+                    begin: frame,
+                    least: pair,
+                });
             }
         }
     }
@@ -182,7 +192,10 @@ mod tests {
         for (frame, arrived_ns) in deliveries(16e6, 20.0, 1) {
             clock.delivered(frame, arrived_ns);
             assert!(clock.sampled_ns(frame) <= arrived_ns);
-            assert_eq!(clock.sampled_ns(frame) - clock.sampled_ns(frame - 1), 4_000_000);
+            assert_eq!(
+                clock.sampled_ns(frame) - clock.sampled_ns(frame - 1),
+                4_000_000
+            );
         }
     }
 

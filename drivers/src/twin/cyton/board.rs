@@ -76,7 +76,11 @@ impl Board {
     pub fn hear(&mut self, byte: u8, answer: &mut Vec<u8>) {
         let text = if self.off {
             // `s` and `b` are not answered even by a board that is there.
-            if matches!(byte, b's' | b'b') { String::new() } else { OFF.to_owned() }
+            if matches!(byte, b's' | b'b') {
+                String::new()
+            } else {
+                OFF.to_owned()
+            }
         } else {
             match std::mem::replace(&mut self.collecting, Collecting::Nothing) {
                 Collecting::Nothing => self.command(byte),
@@ -115,7 +119,11 @@ impl Board {
             b'C' => "no daisy to attach!8$$$".to_owned(),
             b'c' => {
                 let removed = std::mem::take(&mut self.sixteen);
-                let text = if removed { "daisy removed" } else { "no daisy to remove!" };
+                let text = if removed {
+                    "daisy removed"
+                } else {
+                    "no daisy to remove!"
+                };
                 format!("{text}$$$")
             }
             b'x' => {
@@ -152,15 +160,23 @@ impl Board {
                 self.times = None;
                 "Time stamp OFF$$$".to_owned()
             }
-            b'0' | b'-' | b'=' | b'p' | b'[' | b']' => "Configured internal test signal.$$$".to_owned(),
+            b'0' | b'-' | b'=' | b'p' | b'[' | b']' => {
+                "Configured internal test signal.$$$".to_owned()
+            }
             _ => {
-                let switched = place(SWITCH_OFF).map(|c| (c, false)).or(place(SWITCH_ON).map(|c| (c, true)));
+                let switched = place(SWITCH_OFF)
+                    .map(|c| (c, false))
+                    .or(place(SWITCH_ON).map(|c| (c, true)));
                 let Some((channel, on)) = switched else {
                     return String::new();
                 };
                 self.on[channel] = on;
                 let said = if on { "on" } else { "off" };
-                if self.streaming { String::new() } else { format!("Channel {} {said}$$$", channel + 1) }
+                if self.streaming {
+                    String::new()
+                } else {
+                    format!("Channel {} {said}$$$", channel + 1)
+                }
             }
         }
     }
@@ -174,12 +190,15 @@ impl Board {
             self.collecting = Collecting::Settings(settings);
             return String::new();
         }
-        let Ok([name, power, gain, input, bias, srb2, srb1]) = <[u8; SETTINGS]>::try_from(settings) else {
+        let Ok([name, power, gain, input, bias, srb2, srb1]) = <[u8; SETTINGS]>::try_from(settings)
+        else {
             return "Failure: too few chars$$$".to_owned();
         };
         let channel = IN_SETTINGS.iter().position(|b| *b == name);
         let gain = GAIN_OF_CODE.get(usize::from(gain.wrapping_sub(b'0')));
-        let bits = [power, bias, srb2, srb1].iter().all(|b| matches!(b, b'0' | b'1'));
+        let bits = [power, bias, srb2, srb1]
+            .iter()
+            .all(|b| matches!(b, b'0' | b'1'));
         match (channel, gain) {
             (Some(channel), Some(gain)) if bits && (b'0'..=b'7').contains(&input) => {
                 self.gains[channel] = *gain;
@@ -209,7 +228,10 @@ impl Board {
         let seconds = packet as f64 / RATE as f64;
         // With 16 channels packets 1 and 2 are frame 0; packet 0 belongs to no frame.
         let (frame, offset) = if self.sixteen {
-            (packet.saturating_sub(1) / 2, if packet % 2 == 1 { 0 } else { 8 })
+            (
+                packet.saturating_sub(1) / 2,
+                if packet % 2 == 1 { 0 } else { 8 },
+            )
         } else {
             (packet, 0)
         };
@@ -239,15 +261,28 @@ impl Board {
         let (a5, a6, a7) = ((packet % 1024) as u16, 512, 1023);
         match (self.mode, timed) {
             (b'2', false) => Tail::Words(a5, a6, a7),
-            (b'2', true) => Tail::BytesAndTime { bytes: ((a5 >> 8) as u8, a5 as u8), ms, first },
+            (b'2', true) => Tail::BytesAndTime {
+                bytes: ((a5 >> 8) as u8, a5 as u8),
+                ms,
+                first,
+            },
             (b'3', false) => Tail::Words((packet % 2) as u16 * 256, 256, 1),
-            (b'3', true) => Tail::BytesAndTime { bytes: ((packet % 2) as u8, 0), ms, first },
+            (b'3', true) => Tail::BytesAndTime {
+                bytes: ((packet % 2) as u8, 0),
+                ms,
+                first,
+            },
             (_, true) => {
                 let axes = [x.to_be_bytes(), i16::to_be_bytes(y), z.to_be_bytes()];
                 let turn = (packet % ACCEL_EVERY) as usize;
                 let code = *b"XxYyZz".get(turn).unwrap_or(&0);
                 let byte = axes.get(turn / 2).map_or(0, |axis| axis[turn % 2]);
-                Tail::AxisAndTime { code, byte, ms, first }
+                Tail::AxisAndTime {
+                    code,
+                    byte,
+                    ms,
+                    first,
+                }
             }
             (_, false) if packet % ACCEL_EVERY == 0 => Tail::Axes(x, y, z),
             (_, false) => Tail::Axes(0, 0, 0),

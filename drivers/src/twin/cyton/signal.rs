@@ -49,10 +49,12 @@ impl Signal {
 
     /// Rows of microvolts; channels that a row lacks are at rest.
     pub fn of_rows(rows: impl IntoIterator<Item = Vec<f64>>) -> Self {
-        let rows = rows.into_iter().map(|row| {
-            core::array::from_fn(|channel| row.get(channel).copied().unwrap_or(0.0))
-        });
-        Signal { rows: rows.collect() }
+        let rows = rows
+            .into_iter()
+            .map(|row| core::array::from_fn(|channel| row.get(channel).copied().unwrap_or(0.0)));
+        Signal {
+            rows: rows.collect(),
+        }
     }
 
     /// A text recording of OpenBCI's software: after lines that begin with `%`, and the line of column names, a sample number
@@ -98,7 +100,11 @@ impl Signal {
         }
         let eyes_closed = seconds % 10.0 >= 5.0;
         let turns = core::f64::consts::TAU * seconds;
-        let alpha = if eyes_closed { 20.0 * (turns * 10.0 + channel as f64 * 0.2).sin() } else { 0.0 };
+        let alpha = if eyes_closed {
+            20.0 * (turns * 10.0 + channel as f64 * 0.2).sin()
+        } else {
+            0.0
+        };
         let mains = 2.0 * (turns * 50.0).sin();
         let noise = 6.0 * (hash(frame * CHANNELS as u64 + channel as u64) - 0.5);
         alpha + mains + noise

@@ -217,7 +217,9 @@ impl Serving {
                 self.make_packets(stream, &mut ready);
             }
             let delivery = self.options.faults.delivery;
-            let due = stream.as_ref().is_none_or(|s| s.delivered.elapsed() >= delivery);
+            let due = stream
+                .as_ref()
+                .is_none_or(|s| s.delivered.elapsed() >= delivery);
             if due && !ready.is_empty() {
                 self.deliver(&mut terminal, &ready);
                 ready.clear();
@@ -234,7 +236,12 @@ impl Serving {
         let begun = Instant::now();
         self.board.streaming().then(|| {
             let same = before.filter(|stream| stream.start == start);
-            same.unwrap_or(Stream { start, begun, made: 0, delivered: begun })
+            same.unwrap_or(Stream {
+                start,
+                begun,
+                made: 0,
+                delivered: begun,
+            })
         })
     }
 
@@ -242,7 +249,11 @@ impl Serving {
     fn listen(&mut self, terminal: &mut Terminal, ready: &mut Vec<u8>) {
         let mut bytes = [0; 256];
         let streamed = self.board.streaming();
-        let wait = if streamed { Duration::from_millis(1) } else { WITHIN };
+        let wait = if streamed {
+            Duration::from_millis(1)
+        } else {
+            WITHIN
+        };
         if terminal.ours.set_timeout(wait).is_err() {
             return;
         }
@@ -256,7 +267,9 @@ impl Serving {
     fn make_packets(&mut self, stream: &mut Stream, ready: &mut Vec<u8>) {
         let faults = &self.options.faults;
         while stream.begun + PERIOD * (stream.made + 1) <= Instant::now() {
-            let silent = faults.silent_after.is_some_and(|after| PERIOD * stream.made >= after);
+            let silent = faults
+                .silent_after
+                .is_some_and(|after| PERIOD * stream.made >= after);
             let mut packet = Vec::with_capacity(33);
             self.board.packet(&self.options.signal, &mut packet);
             stream.made += 1;
@@ -275,7 +288,11 @@ impl Serving {
                 self.counts.unread_bytes += rest.len() as u64;
                 return;
             }
-            let most = if split == 0 { 512 } else { 1 + (self.radio.draw() * split as f64) as usize };
+            let most = if split == 0 {
+                512
+            } else {
+                1 + (self.radio.draw() * split as f64) as usize
+            };
             let (now, later) = rest.split_at(most.min(rest.len()));
             if terminal.ours.write_all(now).is_err() {
                 self.counts.unread_bytes += rest.len() as u64;

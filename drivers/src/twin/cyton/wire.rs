@@ -8,9 +8,18 @@ pub enum Tail {
     /// Three words of analog inputs, or of digital lines.
     Words(u16, u16, u16),
     /// A byte of an axis, and the board's ms; `first` after time stamps were switched on.
-    AxisAndTime { code: u8, byte: u8, ms: u32, first: bool },
+    AxisAndTime {
+        code: u8,
+        byte: u8,
+        ms: u32,
+        first: bool,
+    },
     /// Two bytes of inputs, and the board's ms.
-    BytesAndTime { bytes: (u8, u8), ms: u32, first: bool },
+    BytesAndTime {
+        bytes: (u8, u8),
+        ms: u32,
+        first: bool,
+    },
 }
 
 /// The bytes of a packet. Values beyond 24 bits are held at their limits, as the converter holds them.
@@ -45,7 +54,12 @@ pub fn write_packet(to: &mut Vec<u8>, number: u8, values: &[i32], tail: Tail) {
             }
             to.push(0xC1);
         }
-        Tail::AxisAndTime { code, byte, ms, first } => {
+        Tail::AxisAndTime {
+            code,
+            byte,
+            ms,
+            first,
+        } => {
             to.extend([code, byte]);
             time(to, ms);
             to.push(if first { 0xC3 } else { 0xC4 });
@@ -69,8 +83,8 @@ mod tests {
         let values = [0x01_0203, -1, -0x80_0000, 0x7F_FFFF, 0x100_0000, 0, 0, 5];
         write_packet(&mut bytes, 200, &values, Tail::Axes(-2, 0x1234, 0));
         let expected = [
-            0xA0, 200, 1, 2, 3, 0xFF, 0xFF, 0xFF, 0x80, 0, 0, 0x7F, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0,
-            0, 0, 0, 0, 0, 0, 0, 5, 0xFF, 0xFE, 0x12, 0x34, 0, 0, 0xC0,
+            0xA0, 200, 1, 2, 3, 0xFF, 0xFF, 0xFF, 0x80, 0, 0, 0x7F, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF,
+            0, 0, 0, 0, 0, 0, 0, 0, 5, 0xFF, 0xFE, 0x12, 0x34, 0, 0, 0xC0,
         ];
         assert_eq!(bytes, expected);
     }
@@ -78,13 +92,25 @@ mod tests {
     #[test]
     fn the_last_byte_follows_the_tail() {
         let tails = [
-            (Tail::Words(0x0102, 0x0304, 0x0506), [1, 2, 3, 4, 5, 6, 0xC1]),
             (
-                Tail::AxisAndTime { code: b'X', byte: 9, ms: 0x0102_0304, first: true },
+                Tail::Words(0x0102, 0x0304, 0x0506),
+                [1, 2, 3, 4, 5, 6, 0xC1],
+            ),
+            (
+                Tail::AxisAndTime {
+                    code: b'X',
+                    byte: 9,
+                    ms: 0x0102_0304,
+                    first: true,
+                },
                 [b'X', 9, 1, 2, 3, 4, 0xC3],
             ),
             (
-                Tail::BytesAndTime { bytes: (7, 8), ms: 0xFF, first: false },
+                Tail::BytesAndTime {
+                    bytes: (7, 8),
+                    ms: 0xFF,
+                    first: false,
+                },
                 [7, 8, 0, 0, 0, 0xFF, 0xC6],
             ),
         ];

@@ -83,7 +83,11 @@ fn answers_that_arrive_while_streaming_are_taken_out_of_the_bytes() {
     let answers: Vec<_> = answers.collect();
     assert_eq!(
         answers,
-        [(3, "Success: Channel set for 3"), (6, "250 Hz"), (7, "ADS 1299\r\nON")]
+        [
+            (3, "Success: Channel set for 3"),
+            (6, "250 Hz"),
+            (7, "ADS 1299\r\nON")
+        ]
     );
     assert_eq!(places(&found), (0..9).collect::<Vec<_>>());
     assert_eq!((counts.answer_bytes, counts.discarded), (53, 0));
@@ -108,7 +112,10 @@ fn a_packet_cut_short_costs_itself_and_nothing_behind_it() {
         let (found, counts) = parsed(&bytes);
         let found = places(&found);
         assert_eq!(found[..5], [0, 1, 2, 3, 4]);
-        assert!(found.ends_with(&[8, 9, 10, 11]), "{kept} bytes kept: {found:?}");
+        assert!(
+            found.ends_with(&[8, 9, 10, 11]),
+            "{kept} bytes kept: {found:?}"
+        );
         assert!(counts.discarded >= kept as u64);
     }
 }
