@@ -5,7 +5,7 @@ use ephapse_drivers::acquire::cyton::record::FrameRecord;
 use ephapse_drivers::acquire::cyton::{CytonReader, CytonSource};
 use ephapse_drivers::twin::cyton::Faults;
 use ephapse_engine::abi::{SlotHeader, flag};
-use ephapse_engine::stage::{Rig, Stage};
+use ephapse_engine::stage::{Next, Rig, Stage};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
@@ -91,4 +91,24 @@ fn the_source_makes_three_streams_that_count_the_same_frames_and_the_same_gaps()
             _ => assert_eq!(last.rows::<[u32; 5]>()[1], [10, 2, 3, 4, 0xC1]),
         }
     }
+}
+
+#[test]
+fn a_source_on_the_engines_clock_says_what_the_graph_must_say() {
+    let twin = twin(false, Faults::default());
+    let params = json!({ "port": twin.path() });
+    let described =
+        CytonSource::describe(&serde_json::from_value(params.clone()).unwrap(), &[]).unwrap();
+    let feed = described.helpers[0].stream_type.clone();
+    let mut rig = Rig::<CytonSource>::new(params, &[feed]).unwrap();
+    let header = SlotHeader {
+        valid: 1,
+        sampled_ns: 1,
+        ..SlotHeader::default()
+    };
+    rig.feed(0, header, [frame(0)].as_slice().as_bytes());
+    let Next::Stop(why) = rig.run() else {
+        panic!("it went on");
+    };
+    assert!(why.contains("pace = \"device\""), "{why}");
 }

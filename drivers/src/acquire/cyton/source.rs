@@ -13,6 +13,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Slots of the ring between helper and source: four seconds of single frames.
 const FEED_SLOTS: u32 = 1024;
+const NOT_ITS_PACE: &str =
+    "`acquire.cyton` is paced by its device: say pace = \"device\" for it in the graph";
 const ESTIMATED: u32 = 1 << flag::CLOCK_SHIFT;
 
 /// The stage `acquire.cyton`. Its whole state is the number of the next frame.
@@ -81,6 +83,10 @@ impl Stage for CytonSource {
         inputs: &Inputs<'_>,
         outputs: &mut Outputs<'_>,
     ) -> Next {
+        // A source on a clock of the engine's finds the time already written, and would have the frames' own written over.
+        if outputs.block(0).header().sampled_ns != 0 {
+            return Next::Stop(NOT_ITS_PACE);
+        }
         let feed = inputs.pacing();
         let records: &[FrameRecord] = feed.slice();
         let (Some(first), Some(last)) = (records.first(), records.last()) else {
