@@ -180,3 +180,45 @@ fn a_board_that_is_off_stops_a_graph_before_it_starts() {
         .stderr;
     assert!(said.contains("switch it on"), "{said}");
 }
+
+#[test]
+fn a_twin_that_is_unplugged_and_comes_back_is_one_gap_of_a_stream_whose_accounts_hold() {
+    let _turn = alone();
+    let place = Place::new();
+    let link = place.path().join("board");
+    let link = link.to_str().unwrap();
+    let arguments = [
+        "twin",
+        "cyton",
+        "--link",
+        link,
+        "--unplug-after",
+        "3s",
+        "--back-after",
+        "500ms",
+    ];
+    let twin = place.start(place.command(&arguments));
+    wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
+    place.write("eeg.toml", GRAPH);
+    let port = format!("stage.source.params.port={link}");
+    let run = [
+        "run",
+        "eeg.toml",
+        "--set",
+        &port,
+        "--set",
+        "defaults.policy=other",
+        "--duration",
+        "6s",
+    ];
+    place.run_session(&run, 60).expect(0);
+    signal(twin.pid(), "INT");
+    twin.wait(5).expect(0);
+    let report = Report::read(&place.report());
+    report.expect_accounts(&["sources"]);
+    for account in report.list("sources") {
+        let [lost, valid] = ["lost", "valid"].map(|key| account[key].as_u64().unwrap());
+        assert!(lost > 100 && valid > 300, "{account}");
+    }
+    place.expect_nothing_left();
+}

@@ -284,7 +284,7 @@ impl Board {
                     first,
                 }
             }
-            (_, false) if packet % ACCEL_EVERY == 0 => Tail::Axes(x, y, z),
+            (_, false) if packet.is_multiple_of(ACCEL_EVERY) => Tail::Axes(x, y, z),
             (_, false) => Tail::Axes(0, 0, 0),
         }
     }
