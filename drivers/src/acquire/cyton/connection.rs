@@ -207,8 +207,8 @@ impl Reading {
             let Some(newest) = frames.last() else {
                 continue;
             };
-            let first = frames[0].index;
-            let base = *base.get_or_insert_with(|| self.continued(arrived_ns, first));
+            let held = (frames[0].index, newest.index);
+            let base = *base.get_or_insert_with(|| self.continued(arrived_ns, held));
             clock.delivered(base + newest.index, arrived_ns);
             self.pass_on(&frames, base, arrived_ns, &clock);
             if let Some(passed) = self.passed {
@@ -218,18 +218,20 @@ impl Reading {
         }
     }
 
-    /// The number in the stream of a new connection's frame 0, whose first frame has number `first`: the time since the last one
-    /// says how many were not taken. Nobody else counted them.
-    fn continued(&mut self, arrived_ns: u64, first: u64) -> u64 {
+    /// The number in the stream of a new connection's frame 0, of whose first delivery the first and the newest frame are given. The
+    /// time since the last frame says how many were not taken: nobody else counted them. The newest has just been taken.
+    fn continued(&mut self, arrived_ns: u64, (first, newest): (u64, u64)) -> u64 {
         let Some(passed) = self.passed else {
-            // The first frames may have been lost already.
             return 0;
         };
         let period_ns = 1e9 / rate(&self.params).as_f64();
         let since_ns = arrived_ns.saturating_sub(passed.sampled_ns);
-        let frames = ((since_ns as f64 / period_ns).round() as u64).max(1);
-        self.arrivals.away_frames += frames - 1;
-        (passed.index + frames).saturating_sub(first)
+        let frames = (since_ns as f64 / period_ns).round() as u64;
+        // A number is given once.
+        let base = (passed.index + frames).saturating_sub(newest);
+        let base = base.max((passed.index + 1).saturating_sub(first));
+        self.arrivals.away_frames += base + first - passed.index - 1;
+        base
     }
 
     fn pass_on(&mut self, frames: &[Frame], base: u64, arrived_ns: u64, clock: &SampleClock) {
