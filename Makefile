@@ -51,7 +51,8 @@ lint: setup
 
 ## accept: what takes longer than the test suite may: a minute of blocks, a minute of 61 MB/s recorded, an hour at 1 ms, the loop with its recorder
 ## stopped and with a full disk, the instrument's proof, the rivals' ends, the
-## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, a minute of a stage in
+## installed Python package, exports read by h5py and the vendor's library and their memory at 1 and 2 GB, the Cyton's twin read by
+## BrainFlow and 10^7 wrong bytes through its parser, a minute of a stage in
 ## Python, the newcomer's path from its first command on, a new stage in Rust from nothing, the proofs of the ring at length,
 ## hundreds of kills, a launcher killed at each of its steps twenty times, a thousand signals to anybody at any time, every injected
 ## fault named by `why` at its tick from twenty seeds, the demo that breaks, and the tests of real processes three times over
@@ -65,6 +66,9 @@ accept: setup
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check h5py McsPyDataTools
 	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked --workspace --test other_readers -- --show-output
 	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked --workspace --test executables round_trip -- --show-output
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check brainflow
+	EPHAPSE_PYTHON=$(VENV)/bin/python $(CARGO) test --locked --workspace --test cyton brainflow -- --show-output
+	EPHAPSE_FUZZ_BYTES=10000000 $(CARGO) test --locked --workspace --lib cyton::parser
 	EPHAPSE_EXPORT_GB=1 $(CARGO) test --locked --workspace --test executables memory_does_not_grow -- --show-output
 	$(MAKE) proofs
 	$(MAKE) tsan

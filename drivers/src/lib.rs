@@ -11,10 +11,12 @@ pub mod demo_recording;
 #[cfg(feature = "hdf5")]
 pub mod export;
 pub mod stimulate;
+pub mod twin;
 
 use acquire::binary::{BinaryReader, BinarySource};
 use acquire::capture::{CaptureReader, CaptureSource};
 use acquire::crepe_h5::{CrepeH5Reader, CrepeH5Source};
+use acquire::cyton::{CytonReader, CytonSource};
 use acquire::mcs_h5::{McsH5Reader, McsH5Source};
 use acquire::synthetic::Synthetic;
 use ephapse_engine::stage::{Describable, Runnable};
@@ -26,6 +28,7 @@ pub fn lean() -> Vec<Runnable> {
         Runnable::of::<BinarySource>(),
         Runnable::of::<CaptureSource>(),
         Runnable::of::<CrepeH5Source>(),
+        Runnable::of::<CytonSource>(),
         Runnable::of::<McsH5Source>(),
         Runnable::of::<Synthetic>(),
         Runnable::of::<Log>(),
@@ -40,6 +43,7 @@ pub fn helpers() -> Vec<Runnable> {
         Runnable::of::<BinaryReader>(),
         Runnable::of::<CaptureReader>(),
         Runnable::of::<CrepeH5Reader>(),
+        Runnable::of::<CytonReader>(),
         Runnable::of::<McsH5Reader>(),
         Runnable::of::<LogWriter>(),
     ]
@@ -54,6 +58,8 @@ pub fn describable() -> Vec<Describable> {
         Describable::of::<CaptureReader>(),
         Describable::of::<CrepeH5Source>(),
         Describable::of::<CrepeH5Reader>(),
+        Describable::of::<CytonSource>(),
+        Describable::of::<CytonReader>(),
         Describable::of::<McsH5Source>(),
         Describable::of::<McsH5Reader>(),
         Describable::of::<Synthetic>(),

@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod capture;
 pub mod crepe_h5;
+pub mod cyton;
 mod file;
 pub mod file_source;
 #[cfg(feature = "hdf5")]

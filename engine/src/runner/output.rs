@@ -78,6 +78,8 @@ pub(crate) struct OutputPort {
     follows: bool,
     /// A source's own clock: its frames are the origin of everything behind them.
     clock: Option<SourceClock>,
+    /// The output of a source whose device says when a frame was taken: an origin without a clock of ours.
+    origin: bool,
     /// Frames a source may still give in this call.
     limit: Option<u32>,
     withhold: u64,
@@ -114,6 +116,7 @@ impl OutputPort {
             preset: SlotHeader::default(),
             follows,
             clock: None,
+            origin: false,
             limit: None,
             withhold: 0,
             lose: 0,
@@ -213,6 +216,11 @@ impl OutputPort {
         self.clock = Some(clock);
     }
 
+    /// Makes this the output of a source that its device paces.
+    pub fn be_origin(&mut self) {
+        self.origin = true;
+    }
+
     /// Type of the stream.
     pub fn stream_type(&self) -> &StreamType {
         self.producer.stream_type()
@@ -310,10 +318,12 @@ impl OutputPort {
             header.part = part as u16;
             header.parts = parts as u16;
             header.committed_ns = committed_ns;
-            if let Some(clock) = clock {
-                let behind = header.first_frame + u64::from(header.valid);
+            let behind = header.first_frame + u64::from(header.valid);
+            if clock.is_some() || self.origin {
                 header.origin_first = header.first_frame;
                 header.origin_frame = behind.saturating_sub(1);
+            }
+            if let Some(clock) = clock {
                 header.sampled_ns = clock.at(behind);
                 if clock.logical {
                     header.arrived_ns = header.sampled_ns;

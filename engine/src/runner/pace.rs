@@ -1,5 +1,7 @@
 //! What begins an activation: the timer's signal, a block, the source's own clock, or nothing.
 
+mod device;
+
 use super::memory::{SessionView, cause, get};
 use super::output::SourceClock;
 use super::turn::{Moment, Readiness, Turns, Verdict};
@@ -554,12 +556,16 @@ impl<'a, P: Prepared> Loop<'a, P> {
             self.housekeeping();
             self.rest();
         }
+        self.leave_source();
+    }
+
+    /// A source gives nothing more. A helper that feeds it must not be left waiting for room.
+    fn leave_source(&mut self) {
         self.end(if self.stopping() == 2 {
             end_reason::STOPPED
         } else {
             end_reason::FINISHED
         });
-        // A helper that feeds this source must not be left waiting for room.
         while self.turns.pacing().is_some() && !self.turns.drain_inputs() && self.stopping() != 2 {
             std::thread::sleep(Duration::from_millis(1));
             self.housekeeping();

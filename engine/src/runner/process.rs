@@ -345,7 +345,8 @@ fn run_generation<P: Prepared>(
                 match plan.pace {
                     Pace::Tick => main.run_ticked(),
                     Pace::Data => main.run_data(),
-                    Pace::Clock | Pace::Device => main.run_source(true, speed),
+                    Pace::Clock => main.run_source(true, speed),
+                    Pace::Device => main.run_device(),
                     Pace::None => main.run_source(false, speed),
                 }
                 main.leave();

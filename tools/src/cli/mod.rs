@@ -8,6 +8,7 @@ mod new;
 mod observer;
 mod run;
 mod session;
+mod twin;
 mod values;
 mod why;
 
@@ -25,6 +26,7 @@ pub use session::{
     LogsArgs, MarkArgs, OffArgs, RecordArgs, RestartArgs, SessionGraphArgs, SetArgs, StatusArgs,
     StopArgs, Switch,
 };
+pub use twin::{CytonTwinArgs, DevicesArgs, TwinArgs, TwinDevice};
 pub use why::WhyArgs;
 
 use clap::{Parser, Subcommand};
@@ -81,6 +83,10 @@ pub enum Command {
     /// What cannot be read is unknown, and never counts as passed. Exit codes: 0 looked, whatever was found; 1 error; 2 with
     /// --require-rt, something critical has not passed. With --apply it is COMMAND's, or 1 if something could not be set back.
     Doctor(DoctorArgs),
+    /// Lists serial ports behind USB, and says which may be an OpenBCI Cyton and how its graph names it
+    Devices(DevicesArgs),
+    /// Stands in for a device: speaks its protocol at its pace, with faults if you ask for them, until Ctrl-C
+    Twin(TwinArgs),
     /// Lists the sessions of this user, or shows one
     Status(StatusArgs),
     /// Shows what the stages of a session have said: everything they wrote to stdout and stderr, with time, tick and stage

@@ -6,6 +6,7 @@ mod certify;
 mod compare;
 mod control;
 mod demo;
+mod devices;
 mod doctor;
 mod export;
 mod graph;
@@ -24,6 +25,7 @@ mod ring;
 mod run;
 mod session;
 mod tap;
+mod twin;
 mod verify;
 mod why;
 
@@ -45,6 +47,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::replay(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Devices(args) => devices::devices(&args),
+        Command::Twin(args) => twin::twin(&args),
         Command::Status(args) => session::status(&args),
         Command::Logs(args) => logs::logs(&args),
         Command::Stop(args) => control::stop(&args),

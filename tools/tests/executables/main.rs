@@ -6,6 +6,7 @@ mod broken_graphs;
 mod captures;
 mod chaos;
 mod control;
+mod cyton;
 mod deaths;
 mod demo;
 mod doctor;
