@@ -16,7 +16,7 @@ demo: setup
 test: setup
 	$(CARGO) test --locked --workspace
 
-## test-rt: the engine on a PREEMPT_RT kernel, in emulation: 20,000 ticks, kills, restarts and stops (tools/rt-vm/README.md)
+## test-rt: the engine on a PREEMPT_RT kernel, in emulation: 20,000 ticks, kills, restarts and stops; wants two free CPUs; what has been seen: tools/rt-vm/README.md
 test-rt: setup
 	@tools/setup.sh qemu-system-x86 busybox-static cpio python3
 	tools/rt-vm/run.sh
