@@ -43,7 +43,8 @@ fn geometry(processes: &Processes, stream: usize) -> RingGeometry {
 }
 
 /// Ticks: `due` from clock, period, divider and phase; the rest from the process's own page. `died` names, per process,
-/// whether it died: what fell due behind its last tick then counts as `dead`.
+/// whether it died: what fell due behind its last tick then counts as `dead`. So it does for everybody if it was the timer:
+/// nobody announced those ticks.
 pub(super) fn ticks(
     processes: &Processes,
     start_tick: u64,
@@ -51,7 +52,9 @@ pub(super) fn ticks(
     died: &[bool],
 ) -> Vec<TickAccount> {
     let mut accounts = Vec::new();
-    for (process, died) in processes.list.iter().zip(died) {
+    let all = || processes.list.iter().zip(died);
+    let timer_died = all().any(|(process, died)| process.part == Part::Timer && *died);
+    for (process, died) in all() {
         let stage = process.part.stage().map(|s| &processes.plan.stages[s]);
         let (divider, phase) = match (process.part, stage) {
             (Part::Timer, _) => (1, 0),
@@ -72,7 +75,7 @@ pub(super) fn ticks(
             dead: get(&bank.dead),
             holds: false,
         };
-        if *died {
+        if *died || timer_died {
             account.dead += due_between(
                 (get(&bank.ran) + 1).max(start_tick),
                 stop_tick,

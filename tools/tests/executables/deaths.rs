@@ -44,6 +44,8 @@ fn a_killed_stage_fails_the_session_which_names_it_and_leaves_nothing() {
         place.expect_nothing_left();
         let report = Report::read(&place.report());
         assert_eq!(report.0["verdict"], "failed");
+        // What fell due and was not run has a cause, also when nobody was left to announce it.
+        report.expect_accounts(&["ticks"]);
         let first = &report.list("faults")[0];
         assert_eq!(first["who"], victim, "{first}");
         let ended_by = report.0["ended_by"].as_str().unwrap();
