@@ -15,7 +15,7 @@ const LATE_NS: u64 = 20_000_000;
 const FAR_APART_NS: u64 = 10_000_000;
 
 /// Counts from one start of the helper to its end, over all connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Arrivals {
     /// Bytes and packets, of connections that have ended.
     pub bytes: ByteCounts,
@@ -39,6 +39,8 @@ pub struct Arrivals {
     pub late: u64,
     /// Greatest age of the newest frame of a delivery, ns.
     pub latest_ns: u64,
+    /// How much faster than nominal the board counts on this host's clock, parts per million; unknown in the first seconds.
+    pub drift_ppm: Option<f64>,
     last_ns: u64,
 }
 
@@ -101,7 +103,11 @@ impl fmt::Display for Arrivals {
             self.late,
             LATE_NS / 1_000_000,
             ms(self.latest_ns)
-        )
+        )?;
+        match self.drift_ppm {
+            Some(ppm) => write!(f, "; the board counts {ppm:+.1} ppm fast"),
+            None => Ok(()),
+        }
     }
 }
 

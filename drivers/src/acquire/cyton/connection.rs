@@ -210,6 +210,7 @@ impl Reading {
             let held = (frames[0].index, newest.index);
             let base = *base.get_or_insert_with(|| self.continued(arrived_ns, held));
             clock.delivered(base + newest.index, arrived_ns);
+            self.arrivals.drift_ppm = clock.drift_ppm();
             self.pass_on(&frames, base, arrived_ns, &clock);
             if let Some(passed) = self.passed {
                 self.arrivals

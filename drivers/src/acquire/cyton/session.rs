@@ -244,14 +244,6 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a command to a board that streams. Its answer comes among the packets.
-    ///
-    /// # Errors
-    /// The port is gone.
-    pub fn send_while_streaming(&mut self, command: &str) -> Result<(), SessionError> {
-        self.send(command)
-    }
-
     /// Reads of the stream; waits at most 20 ms for the first byte. 0: nothing came.
     ///
     /// # Errors
