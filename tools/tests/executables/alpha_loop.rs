@@ -21,8 +21,12 @@ fn an_alpha_wave_of_200_square_microvolts_is_answered_with_its_rung_of_the_table
         .map(|l| serde_json::from_str(l).unwrap())
         .collect();
     // 200 uV^2 lie between the rungs of 100 and 400: 10 Hz, commanded once, with the first full window.
-    assert_eq!(said.len(), 1, "{log}");
-    assert_eq!(said[0]["values"][0], 10.0, "{log}");
+    let [commanded, ended] = said.as_slice() else {
+        panic!("{log}");
+    };
+    assert_eq!(commanded["values"][0], 10.0, "{log}");
+    // And with the end of the data the interlock ends it.
+    assert_eq!((&ended["value"], &ended["forced"]), (&0.0.into(), &"end".into()), "{log}");
     place.expect_nothing_left();
 }
 
