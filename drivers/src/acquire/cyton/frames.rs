@@ -8,6 +8,8 @@ pub const MOST_CHANNELS: usize = 2 * PACKET_CHANNELS;
 pub const PACKETS_PER_S: u64 = 250;
 /// From packet to packet, ns, by the board's nominal clock.
 pub const PACKET_NS: u64 = 1_000_000_000 / PACKETS_PER_S;
+/// Packets that adapters gather at most before they deliver: four times 16 ms.
+const GATHERED: u64 = 16;
 /// Values of a packet's number.
 const NUMBERS: u64 = 256;
 
@@ -159,7 +161,8 @@ impl Assembler {
     }
 
     /// Number of the packet without its wrap. A number says how many were lost but for whole rounds of 256: those are told by
-    /// the time that has passed, to which no adapter adds half a round.
+    /// the time that has passed. A packet may be early by what an adapter gathers; late it may be by as long as this host
+    /// has not read, so a round counts only if all of its time has passed.
     fn position(&mut self, number: u8, arrived_ns: u64) -> u64 {
         let Some((last, last_ns)) = self.last else {
             let position = u64::from(number);
@@ -171,7 +174,7 @@ impl Assembler {
             step => u64::from(step),
         };
         let passed = arrived_ns.saturating_sub(last_ns) / PACKET_NS;
-        let rounds = (passed.saturating_sub(step) + NUMBERS / 2) / NUMBERS;
+        let rounds = (passed.saturating_sub(step) + GATHERED) / NUMBERS;
         let step = step + rounds * NUMBERS;
         if step > 1 {
             self.lost_packets += step - 1;
