@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_eighth_number_of_a_cpu_s_line_is_what_was_stolen() {
-        let stat = "cpu  1 2 3 4 5 6 7 88 9 10\\ncpu0 1 2 3 4 5 6 7 8 9 10\\ncpu11 1 2 3 4 5 6 7 80 0 0\\nintr 1 2\\ncpu2 1 2\\n";
+        let stat = "cpu  1 2 3 4 5 6 7 88 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu11 1 2 3 4 5 6 7 80 0 0\nintr 1 2\ncpu2 1 2\n";
         assert_eq!(counts_in(stat), BTreeMap::from([(0, 8), (11, 80)]));
     }
 
