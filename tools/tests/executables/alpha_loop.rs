@@ -26,7 +26,11 @@ fn an_alpha_wave_of_200_square_microvolts_is_answered_with_its_rung_of_the_table
     };
     assert_eq!(commanded["values"][0], 10.0, "{log}");
     // And with the end of the data the interlock ends it.
-    assert_eq!((&ended["value"], &ended["forced"]), (&0.0.into(), &"end".into()), "{log}");
+    assert_eq!(
+        (&ended["value"], &ended["forced"]),
+        (&0.0.into(), &"end".into()),
+        "{log}"
+    );
     place.expect_nothing_left();
 }
 
