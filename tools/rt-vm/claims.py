@@ -250,7 +250,9 @@ def accounts(back):
             need(session.report[kind], f"{name}: no account of {kind}")
             for row in session.report[kind]:
                 need(sum(row[k] for k in left) == sum(row[k] for k in right), f"{name}: {kind}: {row}")
-                need(row["holds"], f"{name}: {kind}: {row}")
+                # Without a timer nobody is rung and nothing drains: what a reader had not taken is left, and counted so.
+                undrained = (name, kind) == ("timerless", "edges") and row["left"] > 0
+                need(row["holds"] != undrained, f"{name}: {kind}: {row}")
                 checked += 1
     return f"{checked}, computed again"
 
