@@ -71,6 +71,11 @@ def main():
     lost = sum(source["lost"] for source in report["sources"])
     longest = max((stall["length_ns"] for stall in report["stalls"]), default=0) / 1e9
     print(f"{lost} frames lost; {len(report['stalls'])} witnessed stalls, the longest {longest * 1e3:.1f} ms; loop p50 {report['loop']['p50_ns'] / 1e6:.2f} ms, p99 {report['loop']['p99_ns'] / 1e6:.2f} ms, max {report['loop']['max_ns'] / 1e6:.2f} ms")
+    for incident in report["incidents"][:5]:
+        worst = incident["worst"]
+        hop = next(hop for hop in worst["hops"] if hop["stage"] == worst["costliest"])
+        causes = "; ".join(cause["says"] for cause in hop["causes"]) or "no cause on record"
+        print(f"{worst['total_ns'] / 1e6:8.1f} ms at tick {worst['tick']:,}, {incident['decisions']} decisions: {hop['stage']}: {causes}")
     if lost and longest < RING_S:
         wrong.append(f"{lost} frames lost, and no witnessed stall was as long as the ring ({RING_S * 1e3:.0f} ms)")
     for one in wrong:
