@@ -8,6 +8,7 @@ use crate::restarts::pid_of;
 use crate::turns::alone;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A loop that stimulates from its first decision on.
@@ -130,7 +131,11 @@ fn whichever_one_or_two_processes_are_killed_nothing_stands_at_the_device_in_the
         let [first, second] = pids;
         signal(first, "KILL");
         if second != first {
-            signal(second, "KILL");
+            // It may have left already, for what has befallen the first.
+            let _ = Command::new("kill")
+                .args(["-s", "KILL", &second.to_string()])
+                .stderr(Stdio::null())
+                .status();
         }
         if victims == ["stimulate.guard"; 2] {
             wait_until("the guard is back", 20, || {

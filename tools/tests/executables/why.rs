@@ -125,8 +125,14 @@ fn a_stage_that_stood_still_is_named_in_the_session_in_the_capture_and_in_the_re
         (first.as_u64()..=last.as_u64()).contains(&tick)
     };
     assert!(within(&worst));
-    let again = incidents[1..].iter().filter(|i| within(&i["worst"]));
-    assert_eq!(again.count(), 0, "{incidents:#?}");
+    // What else lies in its time is its tail: the last of what had gathered, which waited for something else, and not long.
+    let total_ns = |walk: &Value| walk["total_ns"].as_u64().unwrap();
+    let again = incidents[1..].iter().map(|i| &i["worst"]);
+    let mut again = again.filter(|walk| within(walk));
+    assert!(
+        again.all(|walk| total_ns(walk) < total_ns(&worst) / 10),
+        "{incidents:#?}"
+    );
     let page = std::fs::read_to_string(place.report().join("report.html")).unwrap();
     let decisions = format!("{} decisions in ", incidents[0]["decisions"]);
     assert!(page.contains(&decisions), "{decisions}");
