@@ -4,6 +4,19 @@ use ephapse_engine::stage::StageError;
 use ephapse_rtconfig::stream_type::{Dtype, Kind, StreamType};
 use zerocopy::{FromBytes, Immutable};
 
+/// Frames per second of an input. `needs` says, in an error, what is nothing without: "a filter needs one".
+///
+/// # Errors
+/// If the stream has none.
+pub fn rate_of(port: &str, input: &StreamType, needs: &str) -> Result<f64, StageError> {
+    let rate_hz = input.rate.as_f64();
+    if rate_hz > 0.0 {
+        return Ok(rate_hz);
+    }
+    let why = format!("has no rate ({}): {needs}", input.summary());
+    Err(StageError::input(port, why))
+}
+
 /// Turns the payload of a `time x channel` frames stream into `f64`.
 #[derive(Clone, Debug)]
 pub struct Numbers {
@@ -99,6 +112,15 @@ impl Numbers {
             <[f64]>::ref_from_bytes(payload).ok()
         } else {
             None
+        }
+    }
+
+    /// The frames of a payload: in place where they are stored so already, else converted into `room`, which must be as long as
+    /// [`Numbers::convert`] wants it.
+    pub fn frames<'a>(&self, payload: &'a [u8], room: &'a mut [f64]) -> &'a [f64] {
+        match self.in_place(payload) {
+            Some(frames) => frames,
+            None => self.convert(payload, room),
         }
     }
 

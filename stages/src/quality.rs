@@ -23,14 +23,14 @@
 //! is no 45 Hz); parameters out of range.
 
 use crate::numbers::Numbers;
-use crate::rows::RowSpan;
+use crate::rows::{Rows, row_rate};
 use crate::spectrum::WindowShape;
 use crate::spectrum::history::{History, MOST_NUMBERS, Newest};
 use crate::spectrum::periodogram::Periodogram;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
-use ephapse_rtconfig::stream_type::{Axis, Dtype, Rate, StreamType};
+use ephapse_rtconfig::stream_type::{Axis, Dtype, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -185,10 +185,7 @@ impl Stage for Quality {
         params.limits()?;
         let history = params.history(input)?;
         let (room, channels) = (params.max_rows_per_block, history.channels as u32);
-        let rate = Rate::new(
-            input.rate.numerator,
-            input.rate.denominator * history.frames as u64,
-        );
+        let rate = row_rate(input, history.frames as u64);
         let unit = Numbers::physical_type(input).unit;
         let mut flags = StreamType::frames(Dtype::U8, room, channels, rate, "");
         flags.axes[1] = (input.axes.get(1).cloned()).unwrap_or_else(|| Axis::new("channel", 1));
@@ -244,10 +241,7 @@ impl Stage for Quality {
     ) -> Next {
         let block = inputs.pacing();
         let mut converted = core::mem::take(&mut self.converted);
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut converted);
         let history = self.history;
         let (channels, second) = (history.channels, history.frames);
         let state = ctx.state.parts_mut().0;
@@ -257,31 +251,27 @@ impl Stage for Quality {
         }
         let mut output = outputs.block(0);
         let rows = output.slice::<f64>();
-        let room = rows.len() / (channels * MEASURES.len());
-        let mut span = RowSpan::new(block.header);
-        let (mut made, mut dropped) = (0, 0);
+        let width = channels * MEASURES.len();
+        let mut made = Rows::new(block.header, rows.len() / width, width);
         let settled = &frames[settling * channels..];
         history.run(state, settled, (second, second), |newest| {
-            if made == room {
-                dropped += 1;
+            let number = made.made();
+            let Some(row) = made.next(rows, settling + newest.taken, second) else {
                 return;
-            }
-            let width = channels * MEASURES.len();
-            let row = rows[made * width..][..width].chunks_exact_mut(MEASURES.len());
-            for (channel, measures) in row.enumerate() {
+            };
+            for (channel, measures) in row.chunks_exact_mut(MEASURES.len()).enumerate() {
                 let (found, flags) = self.judge(&newest, channel);
                 measures.copy_from_slice(&found);
-                self.flags[made * channels + channel] = flags;
+                self.flags[number * channels + channel] = flags;
             }
-            span.row(settling + newest.taken, second);
-            made += 1;
         });
-        span.write(output.header(), second, dropped);
-        output.commit(made);
+        made.write(output.header(), second);
+        output.commit(made.made());
+        let flags = &self.flags[..made.made() * channels];
         let mut output = outputs.block(1);
-        output.slice::<u8>()[..made * channels].copy_from_slice(&self.flags[..made * channels]);
-        span.write(output.header(), second, dropped);
-        output.commit(made);
+        output.slice::<u8>()[..flags.len()].copy_from_slice(flags);
+        made.write(output.header(), second);
+        output.commit(made.made());
         self.converted = converted;
         Next::Continue
     }
@@ -350,6 +340,7 @@ mod tests {
     use super::*;
     use ephapse_engine::abi::SlotHeader;
     use ephapse_engine::stage::Rig;
+    use ephapse_rtconfig::stream_type::Rate;
     use serde_json::json;
     use zerocopy::IntoBytes;
 

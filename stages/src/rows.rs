@@ -10,9 +10,10 @@
 //! ```
 //!
 //! A stage that turns rows into rows one by one (`readout.linear`) passes the word on. Read by `policy.frequency`.
-//! Stages that make rows from frames keep the account with [`RowSpan`].
+//! Stages that make rows from windows of frames keep the account with [`Rows`].
 
 use ephapse_engine::abi::SlotHeader;
+use ephapse_rtconfig::stream_type::{Rate, StreamType};
 
 /// What the `user` word of a block of rows says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,54 +58,82 @@ pub fn window_of_row(header: &SlotHeader, row: usize) -> (u64, u64) {
     )
 }
 
-/// What the rows made from a block of frames were computed from, row after row.
+/// Rate of rows that are `step` frames of an input apart.
+pub fn row_rate(input: &StreamType, step: u64) -> Rate {
+    Rate::new(input.rate.numerator, input.rate.denominator * step)
+}
+
+/// The rows made from a block of frames, and what they were computed from.
 #[derive(Clone, Copy, Debug)]
-pub struct RowSpan {
+pub struct Rows {
+    /// Most rows there is room for, and numbers of one.
+    room: usize,
+    width: usize,
+    dropped: u32,
     /// Source frames that one frame of the block stands for; `None` if they are not the same for all.
     per_frame: Option<u64>,
     origin_first: u64,
-    rows: u32,
+    made: usize,
     /// First frame of the first row's window, last of the last row's.
     span: (u64, u64),
 }
 
-impl RowSpan {
-    /// For rows made from the block of this header.
-    pub fn new(block: &SlotHeader) -> Self {
+impl Rows {
+    /// For rows of `width` numbers made from the block of this header; there is room for so many.
+    pub fn new(block: &SlotHeader, room: usize, width: usize) -> Self {
         let frames = u64::from(block.valid);
         let span = (block.origin_frame.saturating_add(1)).saturating_sub(block.origin_first);
-        RowSpan {
+        Rows {
+            room,
+            width,
+            dropped: 0,
             per_frame: (frames > 0 && span > 0 && span.is_multiple_of(frames))
                 .then(|| span / frames),
             origin_first: block.origin_first,
-            rows: 0,
+            made: 0,
             span: (block.origin_first, block.origin_frame),
         }
     }
 
-    /// A row was made from `length` frames, the last of which is the `taken`-th of the block.
-    pub fn row(&mut self, taken: usize, length: usize) {
+    /// Place in `rows` of the next row, made from `length` frames, the last of which is the `taken`-th of the block. `None`, and
+    /// counted: there is no room for it.
+    pub fn next<'r>(
+        &mut self,
+        rows: &'r mut [f64],
+        taken: usize,
+        length: usize,
+    ) -> Option<&'r mut [f64]> {
+        if self.made == self.room {
+            self.dropped += 1;
+            return None;
+        }
         if let Some(per_frame) = self.per_frame {
             let behind = self
                 .origin_first
                 .saturating_add((taken as u64).saturating_mul(per_frame));
-            if self.rows == 0 {
+            if self.made == 0 {
                 self.span.0 = behind.saturating_sub((length as u64).saturating_mul(per_frame));
             }
             self.span.1 = behind.saturating_sub(1);
         }
-        self.rows += 1;
+        self.made += 1;
+        Some(&mut rows[(self.made - 1) * self.width..][..self.width])
     }
 
-    /// Writes it into the header of the rows' block. `step`: frames from one row to the next.
-    pub fn write(&self, header: &mut SlotHeader, step: usize, dropped: u32) {
+    /// How many were made.
+    pub fn made(&self) -> usize {
+        self.made
+    }
+
+    /// Writes what they were computed from into the header of their block. `step`: frames from one row to the next.
+    pub fn write(&self, header: &mut SlotHeader, step: usize) {
         let per_frame = self.per_frame.unwrap_or(0);
         header.user = RowWord {
             step_frames: u32::try_from(per_frame.saturating_mul(step as u64)).unwrap_or(0),
-            dropped,
+            dropped: self.dropped,
         }
         .to_user();
-        if self.rows > 0 {
+        if self.made > 0 {
             (header.origin_first, header.origin_frame) = self.span;
         }
     }
@@ -123,11 +152,15 @@ mod tests {
             valid: 20,
             ..SlotHeader::default()
         };
-        let mut span = RowSpan::new(&block);
-        span.row(5, 50);
-        span.row(15, 50);
+        let mut numbers = [0.0; 6];
+        let mut rows = Rows::new(&block, 2, 3);
+        rows.next(&mut numbers, 5, 50).unwrap().fill(1.0);
+        rows.next(&mut numbers, 15, 50).unwrap().fill(2.0);
+        assert_eq!(rows.next(&mut numbers, 20, 50), None);
+        assert_eq!((numbers, rows.made()), ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], 2));
         let mut header = SlotHeader { valid: 2, ..block };
-        span.write(&mut header, 10, 0);
+        rows.write(&mut header, 10);
+        assert_eq!(RowWord::from_user(header.user).dropped, 1);
         assert_eq!(window_of_row(&header, 0), (220, 419));
         assert_eq!(window_of_row(&header, 1), (260, 459));
     }

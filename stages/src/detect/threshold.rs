@@ -29,7 +29,7 @@
 use super::crossings::{Crossings, Polarity, SpikeBlock};
 use super::detector::{Detector, Noise};
 use super::noise::Schedule;
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, rate_of};
 use ephapse_engine::records::Spike;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
@@ -109,11 +109,7 @@ impl ThresholdParams {
     /// The detector these parameters ask for, and how it reads its input.
     fn resolve(&self, input: &StreamType) -> Result<(Numbers, Crossings, Noise), StageError> {
         let numbers = Numbers::stored("frames", input)?;
-        let rate_hz = input.rate.as_f64();
-        if rate_hz <= 0.0 {
-            let why = format!("has no rate ({}): a dead time needs one", input.summary());
-            return Err(StageError::input("frames", why));
-        }
+        let rate_hz = rate_of("frames", input, "a dead time needs one")?;
         let within = |key: &str, value: f64, low: f64, high: f64| {
             if (low..=high).contains(&value) {
                 Ok(value)
@@ -244,10 +240,7 @@ impl Stage for Threshold {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut self.converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut self.converted);
         let mut output = outputs.block(0);
         let room = output.room();
         let records = output.slice::<Spike>();

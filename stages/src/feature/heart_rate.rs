@@ -15,12 +15,12 @@
 //! **Errors** (at `describe`): an input that is not `time x channel` of numbers or has no rate; parameters out of range.
 
 use super::beats::{BeatRule, REMEMBERED, STATE};
-use crate::numbers::Numbers;
-use crate::rows::RowSpan;
+use crate::numbers::{Numbers, rate_of};
+use crate::rows::{Rows, row_rate};
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
-use ephapse_rtconfig::stream_type::{Axis, Dtype, Rate, StreamType};
+use ephapse_rtconfig::stream_type::{Axis, Dtype, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -74,11 +74,7 @@ impl HeartRateParams {
 
     fn plan(&self, input: &StreamType) -> Result<(Numbers, BeatRule, Pace), StageError> {
         let numbers = Numbers::physical("frames", input)?;
-        let rate_hz = input.rate.as_f64();
-        if rate_hz <= 0.0 {
-            let why = format!("has no rate ({}): a heart rate needs one", input.summary());
-            return Err(StageError::input("frames", why));
-        }
+        let rate_hz = rate_of("frames", input, "a heart rate needs one")?;
         let rule = self.rule(rate_hz)?;
         let window_s = within("window_s", self.window_s, 2.0, 30.0)?;
         // As many beats as there can be in a window are remembered.
@@ -152,10 +148,7 @@ impl Stage for HeartRate {
         let input = inputs[0].1;
         let (numbers, _, pace) = params.plan(input)?;
         let channels = numbers.channels();
-        let rows = Rate::new(
-            input.rate.numerator,
-            input.rate.denominator * pace.step as u64,
-        );
+        let rows = row_rate(input, pace.step as u64);
         let room = params.max_rows_per_block;
         let mut rates = StreamType::frames(Dtype::F64, room, channels as u32, rows, "1/min");
         rates.axes[1] = (input.axes.get(1).cloned()).unwrap_or_else(|| Axis::new("channel", 1));
@@ -190,10 +183,7 @@ impl Stage for HeartRate {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut self.converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut self.converted);
         let channels = self.numbers.channels();
         let Pace { window, step } = self.pace;
         let state = ctx.state.slice_mut::<f64>();
@@ -203,10 +193,8 @@ impl Stage for HeartRate {
         }
         let (seen, beats) = state.split_at_mut(1);
         let mut output = outputs.block(0);
-        let room = output.room();
-        let mut rows = output.slice::<f64>().chunks_exact_mut(channels).take(room);
-        let mut span = RowSpan::new(block.header);
-        let (mut made, mut dropped) = (0, 0);
+        let mut made = Rows::new(block.header, output.room(), channels);
+        let rows = output.slice::<f64>();
         for (index, frame) in frames.chunks_exact(channels).enumerate().skip(settling) {
             for (x, beats) in frame.iter().zip(beats.chunks_exact_mut(STATE)) {
                 self.rule.take(beats, seen[0] as u64, *x);
@@ -215,18 +203,16 @@ impl Stage for HeartRate {
             if !(seen[0] as u64).is_multiple_of(step as u64) {
                 continue;
             }
-            let Some(row) = rows.next() else {
-                dropped += 1;
+            let length = window.min(seen[0] as usize);
+            let Some(row) = made.next(rows, index + 1, length) else {
                 continue;
             };
             for (rate, beats) in row.iter_mut().zip(beats.chunks_exact_mut(STATE)) {
                 *rate = self.rule.per_minute(beats, seen[0] - window as f64);
             }
-            span.row(index + 1, window.min(seen[0] as usize));
-            made += 1;
         }
-        span.write(output.header(), step, dropped);
-        output.commit(made);
+        made.write(output.header(), step);
+        output.commit(made.made());
         Next::Continue
     }
 
@@ -245,6 +231,7 @@ impl Stage for HeartRate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ephapse_rtconfig::stream_type::Rate;
 
     fn describe(text: &str, rate: Rate) -> Result<Described, String> {
         let input = StreamType::frames(Dtype::I16, 25, 1, rate, "count");

@@ -15,12 +15,12 @@
 //! parameters out of range.
 
 use super::rate_window::RateWindow;
-use crate::rows::RowWord;
+use crate::rows::{RowWord, row_rate};
 use ephapse_engine::records::Spike;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
-use ephapse_rtconfig::stream_type::{Dtype, Kind, Rate, StreamType};
+use ephapse_rtconfig::stream_type::{Dtype, Kind, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -112,10 +112,7 @@ impl Stage for SpikeRate {
     ) -> Result<Described, StageError> {
         let input = inputs[0].1;
         let window = params.window(input)?;
-        let rows = Rate::new(
-            input.rate.numerator,
-            input.rate.denominator * window.bin_frames,
-        );
+        let rows = row_rate(input, window.bin_frames);
         let channels = window.channels as u32;
         let mut rates =
             StreamType::frames(Dtype::F64, params.max_bins_per_block, channels, rows, "Hz");
@@ -176,6 +173,7 @@ impl Stage for SpikeRate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ephapse_rtconfig::stream_type::Rate;
     use ephapse_rtconfig::stream_type::{Axis, spike_layout};
 
     fn spikes() -> StreamType {

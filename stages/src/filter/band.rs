@@ -19,7 +19,7 @@ use super::design::{
     Band, Section, butterworth, butterworth_into, centre_hz, from_rows, group_delay_frames,
     settle_frames,
 };
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, rate_of};
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
@@ -108,11 +108,7 @@ impl BandFilter {
     /// As at `describe`.
     pub fn new(band: Band, params: &BandParams, input: &StreamType) -> Result<Self, StageError> {
         let numbers = Numbers::physical("frames", input)?;
-        let rate_hz = input.rate.as_f64();
-        if rate_hz <= 0.0 {
-            let why = format!("has no rate ({}): a filter needs one", input.summary());
-            return Err(StageError::input("frames", why));
-        }
+        let rate_hz = rate_of("frames", input, "a filter needs one")?;
         let sections = params.sections(band, rate_hz)?;
         let cascade = Cascade::new(sections, numbers.channels());
         Ok(BandFilter { numbers, cascade })

@@ -12,7 +12,7 @@
 //! is no ratio of whole numbers up to 1000 to it.
 
 use super::polyphase::{MOST_FACTOR, Polyphase};
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, rate_of};
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
@@ -32,10 +32,7 @@ pub struct ResampleParams {
 impl ResampleParams {
     fn plan(&self, input: &StreamType) -> Result<(Numbers, Polyphase, Rate), StageError> {
         let numbers = Numbers::physical("frames", input)?;
-        if input.rate.numerator == 0 {
-            let why = format!("has no rate ({}): resampling needs one", input.summary());
-            return Err(StageError::input("frames", why));
-        }
+        let rate_in_hz = rate_of("frames", input, "resampling needs one")?;
         let wrong = |why: String| Err(StageError::parameter("rate_hz", why));
         let Some(rate) = Rate::from_f64(self.rate_hz) else {
             return wrong(format!("{} is not a rate", self.rate_hz));
@@ -55,8 +52,7 @@ impl ResampleParams {
         if up == 0 || up > MOST_FACTOR || down > MOST_FACTOR {
             return wrong(format!(
                 "{} Hz is {up}/{down} of the input's rate of {} Hz; both may be at most {MOST_FACTOR}",
-                self.rate_hz,
-                input.rate.as_f64()
+                self.rate_hz, rate_in_hz
             ));
         }
         if up == down {
@@ -129,10 +125,7 @@ impl Stage for Resample {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut self.converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut self.converted);
         let state = ctx.state.parts_mut().0;
         let mut output = outputs.block(0);
         let brought = self.polyphase.run(

@@ -27,13 +27,13 @@ use super::bands::{self, Band};
 use super::history::History;
 use super::periodogram::{MIN_FRAMES, Periodogram};
 use super::window::WindowShape;
-use super::{frames_of, history_of, rate_of, squared_type};
-use crate::numbers::Numbers;
-use crate::rows::RowSpan;
+use super::{NEEDS_RATE, frames_of, history_of, squared_type, window_of};
+use crate::numbers::{Numbers, rate_of};
+use crate::rows::{Rows, row_rate};
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
-use ephapse_rtconfig::stream_type::{Axis, Rate, StreamType};
+use ephapse_rtconfig::stream_type::{Axis, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
@@ -121,7 +121,7 @@ fn segment_of(window: usize, segments: usize) -> usize {
 impl BandpowerParams {
     fn plan(&self, input: &StreamType) -> Result<Plan, StageError> {
         let numbers = Numbers::physical("frames", input)?;
-        let rate_hz = rate_of(input)?;
+        let rate_hz = rate_of("frames", input, NEEDS_RATE)?;
         let longest = frames_of("max_window_s", self.max_window_s, rate_hz, MIN_FRAMES)?;
         let history = history_of("max_window_s", &numbers, longest)?;
         // Two: rows that come with every frame would be taken for the frames themselves.
@@ -173,15 +173,8 @@ impl BandpowerParams {
 
     /// Frames of the window.
     fn window(&self, rate_hz: f64, longest: usize, segments: usize) -> Result<usize, StageError> {
-        let window_s = self.window_s.unwrap_or(self.max_window_s);
-        let window = frames_of("window_s", window_s, rate_hz, MIN_FRAMES)?;
-        if window > longest {
-            let why = format!(
-                "{window_s} s is longer than max_window_s = {}",
-                self.max_window_s
-            );
-            return Err(StageError::parameter("window_s", why));
-        }
+        let most = (self.max_window_s, longest);
+        let window = window_of(self.window_s, most, rate_hz, MIN_FRAMES)?;
         let segment = segment_of(window, segments);
         if segment < MIN_FRAMES {
             let why = format!(
@@ -227,10 +220,7 @@ impl Stage for Bandpower {
         if params.bands.len() == 1 {
             powers.axes.truncate(2);
         }
-        powers.rate = Rate::new(
-            input.rate.numerator,
-            input.rate.denominator * plan.step as u64,
-        );
+        powers.rate = row_rate(input, plan.step as u64);
         Ok(Described {
             outputs: vec![("powers".to_owned(), powers)],
             state_bytes: plan.history.state_bytes(),
@@ -269,10 +259,7 @@ impl Stage for Bandpower {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut self.converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut self.converted);
         let Plan {
             history,
             step,
@@ -283,22 +270,18 @@ impl Stage for Bandpower {
         } = self.plan;
         let state = ctx.state.parts_mut().0;
         let mut output = outputs.block(0);
-        let room = output.room();
-        let mut span = RowSpan::new(block.header);
-        let (mut made, mut dropped) = (0, 0);
+        let width = history.channels * bins.len();
+        let mut made = Rows::new(block.header, output.room(), width);
         let settling = (block.header.settling as usize).min(block.len());
         if settling > 0 {
             history.forget(state);
         }
-        let row = history.channels * bins.len();
         let rows = output.slice::<f64>();
         let settled = &frames[settling * history.channels..];
         history.run(state, settled, (window, step), |newest| {
-            if made == room {
-                dropped += 1;
+            let Some(row) = made.next(rows, settling + newest.taken, window) else {
                 return;
-            }
-            let row = &mut rows[made * row..][..row];
+            };
             for (channel, powers) in row.chunks_exact_mut(bins.len()).enumerate() {
                 self.density.fill(0.0);
                 let length = self.periodogram.length();
@@ -317,11 +300,9 @@ impl Stage for Bandpower {
                     };
                 }
             }
-            span.row(settling + newest.taken, window);
-            made += 1;
         });
-        span.write(output.header(), step, dropped);
-        output.commit(made);
+        made.write(output.header(), step);
+        output.commit(made.made());
         Next::Continue
     }
 
@@ -367,7 +348,7 @@ fn median(values: &[f64], sorted: &mut [f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ephapse_rtconfig::stream_type::Dtype;
+    use ephapse_rtconfig::stream_type::{Dtype, Rate};
 
     fn input() -> StreamType {
         let mut t = StreamType::frames(Dtype::F64, 25, 8, Rate::hz(250), "uV");

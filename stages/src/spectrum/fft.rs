@@ -21,13 +21,15 @@
 use super::history::History;
 use super::periodogram::{MIN_FRAMES, Periodogram};
 use super::window::WindowShape;
-use super::{bins_below, frames_of, history_of, label, rate_of, squared_type};
-use crate::numbers::Numbers;
-use crate::rows::RowSpan;
+use super::{
+    NEEDS_RATE, bins_below, frames_of, frequency_axis, history_of, squared_type, window_of,
+};
+use crate::numbers::{Numbers, rate_of};
+use crate::rows::Rows;
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
-use ephapse_rtconfig::stream_type::{Axis, Rate, StreamType};
+use ephapse_rtconfig::stream_type::{Rate, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -89,7 +91,7 @@ struct Pace {
 impl SpectrumParams {
     fn plan(&self, input: &StreamType) -> Result<Plan, StageError> {
         let numbers = Numbers::physical("frames", input)?;
-        let rate_hz = rate_of(input)?;
+        let rate_hz = rate_of("frames", input, NEEDS_RATE)?;
         let longest = frames_of("max_window_s", self.max_window_s, rate_hz, MIN_FRAMES)?;
         let history = history_of("max_window_s", &numbers, longest)?;
         if !(1..=10_000).contains(&self.max_rows_per_block) {
@@ -107,15 +109,8 @@ impl SpectrumParams {
     }
 
     fn pace(&self, rate_hz: f64, longest: usize, block: u32) -> Result<Pace, StageError> {
-        let window_s = self.window_s.unwrap_or(self.max_window_s);
-        let length = frames_of("window_s", window_s, rate_hz, MIN_FRAMES)?;
-        if length > longest {
-            let why = format!(
-                "{window_s} s is longer than max_window_s = {}",
-                self.max_window_s
-            );
-            return Err(StageError::parameter("window_s", why));
-        }
+        let most = (self.max_window_s, longest);
+        let length = window_of(self.window_s, most, rate_hz, MIN_FRAMES)?;
         if !(0.0..=0.99).contains(&self.overlap) {
             let why = format!("{} is outside 0 to 0.99", self.overlap);
             return Err(StageError::parameter("overlap", why));
@@ -160,11 +155,7 @@ impl Stage for Spectrum {
     ) -> Result<Described, StageError> {
         let input = inputs[0].1;
         let plan = params.plan(input)?;
-        let mut frequency = Axis::new("frequency", plan.bins as u32);
-        frequency.unit = "Hz".to_owned();
-        frequency.labels = (0..plan.bins)
-            .map(|k| label(k as f64 * plan.rate_hz / plan.history.frames as f64))
-            .collect();
+        let frequency = frequency_axis(plan.bins, plan.rate_hz / plan.history.frames as f64);
         let mut spectra = squared_type(input, params.max_rows_per_block, frequency, true)?;
         spectra.rate = Rate::NONE;
         Ok(Described {
@@ -206,10 +197,7 @@ impl Stage for Spectrum {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut self.converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut self.converted);
         let Plan {
             history,
             bins,
@@ -218,32 +206,25 @@ impl Stage for Spectrum {
         } = self.plan;
         let state = ctx.state.parts_mut().0;
         let mut output = outputs.block(0);
-        let room = output.room();
-        let mut span = RowSpan::new(block.header);
-        let (mut made, mut dropped) = (0, 0);
+        let mut made = Rows::new(block.header, output.room(), history.channels * bins);
         let settling = (block.header.settling as usize).min(block.len());
         if settling > 0 {
             history.forget(state);
         }
-        let row = history.channels * bins;
         let rows = output.slice::<f64>();
         let settled = &frames[settling * history.channels..];
         history.run(state, settled, (length, step), |newest| {
-            if made == room {
-                dropped += 1;
+            let Some(row) = made.next(rows, settling + newest.taken, length) else {
                 return;
-            }
-            let row = &mut rows[made * row..][..row];
+            };
             row.fill(0.0);
             for (channel, density) in row.chunks_exact_mut(bins).enumerate() {
                 let segment = newest.of(channel, length, 0..length);
                 self.periodogram.add(segment, density);
             }
-            span.row(settling + newest.taken, length);
-            made += 1;
         });
-        span.write(output.header(), step, dropped);
-        output.commit(made);
+        made.write(output.header(), step);
+        output.commit(made.made());
         Next::Continue
     }
 

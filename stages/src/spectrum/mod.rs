@@ -19,15 +19,8 @@ use crate::numbers::Numbers;
 use ephapse_engine::stage::StageError;
 use ephapse_rtconfig::stream_type::{Axis, StreamType};
 
-/// Frames per second of a stage's input.
-fn rate_of(input: &StreamType) -> Result<f64, StageError> {
-    let rate_hz = input.rate.as_f64();
-    if rate_hz > 0.0 {
-        return Ok(rate_hz);
-    }
-    let why = format!("has no rate ({}): a spectrum needs one", input.summary());
-    Err(StageError::input("frames", why))
-}
+/// What an input without a rate is told.
+const NEEDS_RATE: &str = "a spectrum needs one";
 
 /// Seconds as whole frames, at least `least`.
 fn frames_of(key: &str, seconds: f64, rate_hz: f64, least: usize) -> Result<usize, StageError> {
@@ -40,6 +33,22 @@ fn frames_of(key: &str, seconds: f64, rate_hz: f64, least: usize) -> Result<usiz
         let why =
             format!("{seconds} s are {frames} frames at {rate_hz} Hz; at least {least} are needed");
         return Err(StageError::parameter(key, why));
+    }
+    Ok(frames)
+}
+
+/// Frames of a window of `window_s`, or without it of the longest there may be: `max_window_s`, `longest` frames.
+fn window_of(
+    window_s: Option<f64>,
+    (max_window_s, longest): (f64, usize),
+    rate_hz: f64,
+    least: usize,
+) -> Result<usize, StageError> {
+    let window_s = window_s.unwrap_or(max_window_s);
+    let frames = frames_of("window_s", window_s, rate_hz, least)?;
+    if frames > longest {
+        let why = format!("{window_s} s is longer than max_window_s = {max_window_s}");
+        return Err(StageError::parameter("window_s", why));
     }
     Ok(frames)
 }
@@ -118,6 +127,14 @@ fn bins_below(high_hz: Option<f64>, frames: usize, rate_hz: f64) -> Result<usize
             Err(StageError::parameter("high_hz", why))
         }
     }
+}
+
+/// The axis of the first `bins` frequencies, `step_hz` apart.
+fn frequency_axis(bins: usize, step_hz: f64) -> Axis {
+    let mut frequency = Axis::new("frequency", bins as u32);
+    frequency.unit = "Hz".to_owned();
+    frequency.labels = (0..bins).map(|k| label(k as f64 * step_hz)).collect();
+    frequency
 }
 
 /// A number as it is written on an axis.

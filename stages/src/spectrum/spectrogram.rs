@@ -20,13 +20,13 @@
 use super::history::{History, MOST_NUMBERS};
 use super::periodogram::{MIN_FRAMES, Periodogram};
 use super::window::WindowShape;
-use super::{bins_below, frames_of, history_of, label, rate_of, squared_type};
-use crate::numbers::Numbers;
-use crate::rows::RowSpan;
+use super::{NEEDS_RATE, bins_below, frames_of, frequency_axis, history_of, label, squared_type};
+use crate::numbers::{Numbers, rate_of};
+use crate::rows::{Rows, row_rate};
 use ephapse_engine::stage::{
     Ctx, Described, Inputs, Next, Outputs, Ports, Role, Stage, StageError,
 };
-use ephapse_rtconfig::stream_type::{Axis, Rate, StreamType};
+use ephapse_rtconfig::stream_type::{Axis, StreamType};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use zerocopy::FromBytes;
@@ -86,7 +86,7 @@ impl Plan {
 impl SpectrogramParams {
     fn plan(&self, input: &StreamType) -> Result<Plan, StageError> {
         let numbers = Numbers::physical("frames", input)?;
-        let rate_hz = rate_of(input)?;
+        let rate_hz = rate_of("frames", input, NEEDS_RATE)?;
         let window = frames_of("window_s", self.window_s, rate_hz, MIN_FRAMES)?;
         let history = history_of("window_s", &numbers, window)?;
         let step = frames_of("step_s", self.step_s, rate_hz, 2)?;
@@ -165,19 +165,13 @@ impl Stage for Spectrogram {
             })
             .collect();
         let mut pictures = squared_type(input, params.max_rows_per_block, column, true)?;
-        let mut frequency = Axis::new("frequency", plan.bins as u32);
-        frequency.unit = "Hz".to_owned();
         let step_hz = plan.rate_hz / plan.history.frames as f64;
-        frequency.labels = (0..plan.bins).map(|k| label(k as f64 * step_hz)).collect();
-        pictures.axes.push(frequency);
+        pictures.axes.push(frequency_axis(plan.bins, step_hz));
         // Decibels have no SI scale: they are no multiple of anything.
         pictures.unit = "dB".to_owned();
         pictures.si_unit = String::new();
         pictures.scale = Vec::new();
-        pictures.rate = Rate::new(
-            input.rate.numerator,
-            input.rate.denominator * plan.step as u64,
-        );
+        pictures.rate = row_rate(input, plan.step as u64);
         Ok(Described {
             outputs: vec![("pictures".to_owned(), pictures)],
             state_bytes: plan.history.state_bytes() + 8 * (1 + plan.picture()),
@@ -213,10 +207,7 @@ impl Stage for Spectrogram {
         outputs: &mut Outputs<'_>,
     ) -> Next {
         let block = inputs.pacing();
-        let frames = match self.numbers.in_place(block.payload) {
-            Some(frames) => frames,
-            None => self.numbers.convert(block.payload, &mut self.converted),
-        };
+        let frames = self.numbers.frames(block.payload, &mut self.converted);
         let plan = self.plan;
         let (history, window) = (plan.history, plan.history.frames);
         let settling = (block.header.settling as usize).min(block.len());
@@ -226,10 +217,8 @@ impl Stage for Spectrogram {
             picture.forget();
         }
         let mut output = outputs.block(0);
-        let room = output.room();
+        let mut made = Rows::new(block.header, output.room(), plan.picture());
         let rows = output.slice::<f64>();
-        let mut span = RowSpan::new(block.header);
-        let (mut made, mut dropped) = (0, 0);
         let settled = &frames[settling * history.channels..];
         history.run(held, settled, (window, plan.step), |newest| {
             let column = (*picture.made % plan.columns as u64) as usize;
@@ -246,17 +235,12 @@ impl Stage for Spectrogram {
                     *level = 10.0 * density.log10();
                 }
             }
-            if made == room {
-                dropped += 1;
-                return;
+            if let Some(row) = made.next(rows, settling + newest.taken, window) {
+                picture.write(&plan, row);
             }
-            let row = &mut rows[made * plan.picture()..][..plan.picture()];
-            picture.write(&plan, row);
-            span.row(settling + newest.taken, window);
-            made += 1;
         });
-        span.write(output.header(), plan.step, dropped);
-        output.commit(made);
+        made.write(output.header(), plan.step);
+        output.commit(made.made());
         Next::Continue
     }
 
@@ -314,7 +298,7 @@ mod tests {
     use super::*;
     use ephapse_engine::abi::{SlotHeader, flag};
     use ephapse_engine::stage::Rig;
-    use ephapse_rtconfig::stream_type::Dtype;
+    use ephapse_rtconfig::stream_type::{Dtype, Rate};
     use serde_json::json;
     use zerocopy::IntoBytes;
 
