@@ -1,5 +1,6 @@
 //! What else goes on on the machine: load, and the time the hypervisor takes.
 
+use ephapse_rtconfig::host::stolen_ticks;
 use std::fs;
 use std::path::Path;
 
@@ -22,7 +23,7 @@ impl Machine {
                 .take(3)
                 .filter_map(|word| word.parse().ok())
                 .collect(),
-            steal_ticks: text("proc/stat").lines().filter_map(steal_of).collect(),
+            steal_ticks: stolen_ticks(&text("proc/stat")).into_values().collect(),
         }
     }
 
@@ -31,16 +32,6 @@ impl Machine {
         let at = |machine: &Machine| machine.steal_ticks.get(cpu as usize).copied();
         Some(at(self)?.saturating_sub(at(earlier)?) * 10)
     }
-}
-
-/// Eighth number of a `cpuN` line of /proc/stat (proc_stat(5)).
-fn steal_of(line: &str) -> Option<u64> {
-    let mut words = line.split_whitespace();
-    let cpu = words.next()?.strip_prefix("cpu")?;
-    if cpu.is_empty() {
-        return None;
-    }
-    words.nth(7)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! process may use is another question than what the host has.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What a report must know of a host to compare its latencies with those of another.
@@ -30,6 +30,17 @@ pub struct HostFingerprint {
     pub isolated_cpus: Vec<u32>,
     /// Memory, bytes.
     pub memory_bytes: u64,
+}
+
+/// Time that a hypervisor has taken of each CPU since the system began, in the kernel's clock ticks: the eighth number of each
+/// `cpuN` line of `/proc/stat` (proc_stat(5)).
+pub fn stolen_ticks(stat: &str) -> BTreeMap<u32, u64> {
+    let lines = stat.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("cpu")?.split(' ');
+        let cpu = words.next()?.parse().ok()?;
+        Some((cpu, words.nth(7)?.parse().ok()?))
+    });
+    lines.collect()
 }
 
 impl HostFingerprint {
@@ -154,6 +165,12 @@ mod tests {
         let folder = path.parent().unwrap_or(root);
         std::fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{error}"));
         std::fs::write(path, text).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn the_eighth_number_of_a_cpu_s_line_is_what_was_stolen() {
+        let stat = "cpu  1 2 3 4 5 6 7 88 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu11 1 2 3 4 5 6 7 80 0 0\nintr 1 2\ncpu2 1 2\n";
+        assert_eq!(stolen_ticks(stat), BTreeMap::from([(0, 8), (11, 80)]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! CPU is somebody else's just now. That is told, and it is left alone.
 
 use super::prepare::{Part, Process};
+use super::proc_stat::field;
 use super::run::Run;
 use crate::abi::stage_state;
 use crate::os::PidFd;
@@ -148,15 +149,11 @@ impl Running {
     /// Of a process that cannot be asked: as if it slept.
     fn of(pid: u32) -> Self {
         let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
-        // The name before the state may hold anything, a parenthesis included.
         let stat = read("stat").unwrap_or_default();
-        let state = stat
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| rest.chars().next());
         let ran = read("schedstat").ok();
         let ran = ran.and_then(|words| words.split_whitespace().next()?.parse().ok());
         Running {
-            runnable: state == Some('R'),
+            runnable: field(&stat, 3) == Some("R"),
             ran_ns: ran.unwrap_or(0),
         }
     }

@@ -20,6 +20,7 @@ mod listener;
 mod on;
 mod place;
 mod prepare;
+mod proc_stat;
 mod ready;
 mod recording;
 mod restart;

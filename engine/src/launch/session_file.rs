@@ -2,6 +2,7 @@
 
 use super::LaunchError;
 use super::place::{make_private_dir, runtime_dir, segment_name};
+use super::proc_stat::field;
 use crate::capture::recover::{Recovered, recorder_duty, recover};
 use crate::os;
 use crate::shm::SHM_DIR;
@@ -59,10 +60,8 @@ impl ProcessRecord {
 /// Start time of a living process; `None` for a dead one or a zombie.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command name may hold anything: fields are counted from behind its closing bracket.
-    let fields: Vec<&str> = stat[stat.rfind(')')? + 2..].split(' ').collect();
-    (fields.first() != Some(&"Z"))
-        .then(|| fields.get(19)?.parse().ok())
+    (field(&stat, 3) != Some("Z"))
+        .then(|| field(&stat, 22)?.parse().ok())
         .flatten()
 }
 

@@ -1,5 +1,6 @@
 //! What `/proc` says of a thread. All of it can be read without privileges.
 
+use crate::launch::proc_stat::field;
 use std::path::Path;
 
 /// A thread as the kernel has it now; counts are since it began.
@@ -61,12 +62,7 @@ fn thread(folder: &Path, tid: u32) -> Option<ThreadNow> {
 }
 
 fn parse(tid: u32, stat: &str, status: &str, sched: &str) -> Option<ThreadNow> {
-    // The command name may hold anything: fields are counted from behind its closing bracket, where the third begins.
-    let fields: Vec<&str> = stat
-        .get(stat.rfind(')')? + 2..)?
-        .split_whitespace()
-        .collect();
-    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    let field = |number| field(stat, number)?.parse::<u64>().ok();
     let line = |name: &str| {
         let found = status.lines().find_map(|l| l.strip_prefix(name));
         found.map(str::trim)

@@ -1,6 +1,7 @@
 //! What a hypervisor takes of each CPU, as `/proc/stat` counts it. It can be read without privileges.
 
 use crate::outcome::{Steal, StealRecord, StolenSecond};
+use ephapse_rtconfig::host::stolen_ticks;
 use std::collections::BTreeMap;
 
 /// Seconds of one CPU that are put down, those with most; of the others the sum is.
@@ -27,7 +28,7 @@ impl StealWatch {
     /// Looks once more. What was taken of each CPU since the last look; `at_ns` is now, after the start.
     pub fn look(&mut self, now_ns: u64, at_ns: i64) -> Vec<Steal> {
         match std::fs::read_to_string("/proc/stat") {
-            Ok(text) => self.heed(counts_in(&text), now_ns, at_ns),
+            Ok(text) => self.heed(stolen_ticks(&text), now_ns, at_ns),
             Err(_) => Vec::new(),
         }
     }
@@ -72,28 +73,12 @@ impl StealWatch {
     }
 }
 
-/// Clock ticks stolen of each CPU since the system began: the eighth number of its line.
-fn counts_in(stat: &str) -> BTreeMap<u32, u64> {
-    let lines = stat.lines().filter_map(|line| {
-        let mut fields = line.strip_prefix("cpu")?.split(' ');
-        let cpu = fields.next()?.parse().ok()?;
-        Some((cpu, fields.nth(7)?.parse().ok()?))
-    });
-    lines.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn counts(cpu_1: u64) -> BTreeMap<u32, u64> {
         BTreeMap::from([(0, 7), (1, cpu_1)])
-    }
-
-    #[test]
-    fn the_eighth_number_of_a_cpu_s_line_is_what_was_stolen() {
-        let stat = "cpu  1 2 3 4 5 6 7 88 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu11 1 2 3 4 5 6 7 80 0 0\nintr 1 2\ncpu2 1 2\n";
-        assert_eq!(counts_in(stat), BTreeMap::from([(0, 8), (11, 80)]));
     }
 
     #[test]
