@@ -215,6 +215,16 @@ pub struct StagePlan {
 }
 
 impl StagePlan {
+    /// It brings data in: where a helper feeds it, it is the stage, not the helper.
+    pub fn is_source(&self) -> bool {
+        self.role == Role::Acquire && self.helper_of.is_none()
+    }
+
+    /// It acts on a device itself, and is neither a helper nor a guard.
+    pub fn stimulates(&self) -> bool {
+        self.role == Role::Stimulate && self.helper_of.is_none()
+    }
+
     /// The input that input `index` is merged into: the first one of its port, if that is another.
     pub fn merged_into(&self, index: usize) -> Option<usize> {
         let port = &self.inputs.get(index)?.port;

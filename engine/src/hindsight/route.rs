@@ -85,7 +85,7 @@ impl Route {
         let stages = plan.stages.iter().map(|stage| {
             let watched = Watched::stage(plan, stage);
             let ticked = stage.pace == Pace::Tick;
-            let source = stage.role == Role::Acquire && stage.helper_of.is_none();
+            let source = stage.is_source();
             // What a helper feeds its source waits there and is not on the way of a sample.
             let pacing = stage.pacing.filter(|input| *input < MAX_PORTS && !source);
             let paced = pacing.and_then(|input| made(plan, stage, input, first));

@@ -8,7 +8,6 @@ use crate::due::due_between;
 use crate::outcome::{EdgeAccount, RingAccount, SourceAccount, TickAccount};
 use crate::shm::read_at;
 use crate::sync::{AtomicU64, Ordering};
-use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::plan::{Pace, Reader, SeatKind};
 
 /// Sum of an account's terms; `None` if it is more than 64 bits hold, which no sound counter reaches.
@@ -211,7 +210,7 @@ pub(super) fn sources(processes: &Processes) -> Vec<SourceAccount> {
     let streams = processes.plan.streams.iter().enumerate();
     let accounts = streams.filter_map(|(index, stream)| {
         let maker = &processes.plan.stages[stream.maker];
-        if maker.role != Role::Acquire || maker.helper_of.is_some() {
+        if !maker.is_source() {
             return None;
         }
         let port = maker.outputs.iter().position(|o| o.stream == index)?;
@@ -266,9 +265,7 @@ pub(super) fn sources_ended(processes: &Processes) -> bool {
         .enumerate()
         .all(|(index, stream)| {
             let maker = &processes.plan.stages[stream.maker];
-            maker.role != Role::Acquire
-                || maker.helper_of.is_some()
-                || get(&producer_words(processes, index).end) != crate::abi::OPEN
+            !maker.is_source() || get(&producer_words(processes, index).end) != crate::abi::OPEN
         })
 }
 

@@ -6,8 +6,7 @@ use super::prepare::Processes;
 use super::run::Run;
 use crate::sync::Ordering;
 use ephapse_rtconfig::chaos::Fault;
-use ephapse_rtconfig::describe::Role;
-use ephapse_rtconfig::plan::RECORDER;
+use ephapse_rtconfig::plan::{RECORDER, StagePlan};
 use std::collections::BTreeMap;
 
 /// From the end of a fault to the look at what it came to, ns.
@@ -68,7 +67,7 @@ impl Sums {
                 *sum += word.load(Ordering::Relaxed);
             }
             let stage = process.part.stage().map(|s| &processes.plan.stages[s]);
-            if stage.is_some_and(|s| s.role == Role::Stimulate && s.helper_of.is_none()) {
+            if stage.is_some_and(StagePlan::stimulates) {
                 sums.stimulated += bank.activations.load(Ordering::Relaxed);
             }
         }

@@ -13,7 +13,7 @@ use crate::abi::stage_state;
 use crate::os::{self, PidFd};
 use crate::outcome::Hold;
 use crate::sync::Ordering;
-use ephapse_rtconfig::describe::Role;
+use ephapse_rtconfig::plan::StagePlan;
 
 /// A hold that lasts.
 struct HeldNow {
@@ -59,7 +59,7 @@ impl Processes {
     fn stimulate(&self) -> Vec<(usize, u64)> {
         let stimulates = |part: Part| {
             let stage = part.stage().map(|stage| &self.plan.stages[stage]);
-            stage.is_some_and(|stage| stage.role == Role::Stimulate && stage.helper_of.is_none())
+            stage.is_some_and(StagePlan::stimulates)
         };
         let all = self.list.iter().enumerate();
         all.filter(|(_, process)| stimulates(process.part))

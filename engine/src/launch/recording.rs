@@ -16,7 +16,6 @@ use crate::runner::file::{EdgeDuty, RecordedDuty, RecorderDuty, TiedDuty, Watche
 use crate::runner::telemetry::expect_recorder;
 use crate::shm::{Access, Owned, Segment};
 use crate::sync::Ordering;
-use ephapse_rtconfig::describe::Role;
 use ephapse_rtconfig::host::HostFingerprint;
 use ephapse_rtconfig::plan::{RECORDER, RecorderPlan};
 use ephapse_rtconfig::recording::{bytes_per_second, shortest_ring_ns, spool_bytes};
@@ -207,7 +206,7 @@ fn duty(all: &Processes, plan: &RecorderPlan, folder: &Path) -> Result<RecorderD
     });
     let sources = all.list.iter().enumerate().flat_map(|(index, process)| {
         let stage = process.part.stage().map(|s| &all.plan.stages[s]);
-        let source = stage.filter(|s| s.role == Role::Acquire && s.helper_of.is_none());
+        let source = stage.filter(|s| s.is_source());
         let outputs = source
             .into_iter()
             .flat_map(|s| s.outputs.iter().enumerate());
