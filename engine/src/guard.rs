@@ -14,6 +14,7 @@ use crate::stage::StageError;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::io;
+use std::ops::Range;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// A connection to a stimulating device that can switch everything off, and see that it is off.
@@ -159,9 +160,14 @@ impl GuardState {
         self.open = 1;
     }
 
-    /// The episode of that number, counted from 0, if it is still remembered.
+    /// Numbers of the episodes that are still remembered, the first ever being 0.
+    pub fn remembered(&self) -> Range<u64> {
+        self.episodes.saturating_sub(EPISODES as u64)..self.episodes
+    }
+
+    /// The episode of that number, if it is still remembered.
     pub fn episode(&self, number: u64) -> Option<&Episode> {
-        let known = number < self.episodes && self.episodes - number <= EPISODES as u64;
+        let known = self.remembered().contains(&number);
         known.then(|| &self.last[(number % EPISODES as u64) as usize])
     }
 

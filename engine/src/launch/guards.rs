@@ -6,38 +6,20 @@ use crate::guard::{Cause, Episode, GuardState};
 use crate::outcome::SwitchedOff;
 use zerocopy::FromBytes;
 
-/// Of one guard.
-#[derive(Clone, Debug)]
-struct Watched {
-    /// Its place among the processes.
-    process: usize,
-    /// Episodes that are known.
-    known: u64,
-    /// Place of the newest in the list, while it may still change.
-    newest: Option<usize>,
-}
-
-/// Of all guards.
+/// Episodes of all guards, in the order in which they were first seen.
 #[derive(Default)]
-pub(super) struct Guards {
-    watched: Vec<Watched>,
-    /// In order of their beginning.
-    pub list: Vec<SwitchedOff>,
+pub(super) struct Guards(Vec<Noted>);
+
+/// An episode as it was seen last.
+struct Noted {
+    /// Place of the guard among the processes, and number of the episode.
+    key: (usize, u64),
+    what: SwitchedOff,
 }
 
 impl Guards {
-    pub fn new(processes: &[Process], is_guard: impl Fn(&Process) -> bool) -> Self {
-        let guards = processes.iter().enumerate().filter(|(_, p)| is_guard(p));
-        Guards {
-            watched: guards
-                .map(|(process, _)| Watched {
-                    process,
-                    known: 0,
-                    newest: None,
-                })
-                .collect(),
-            list: Vec::new(),
-        }
+    pub fn into_list(self) -> Vec<SwitchedOff> {
+        self.0.into_iter().map(|noted| noted.what).collect()
     }
 }
 
@@ -50,54 +32,46 @@ fn state_of(process: &Process) -> Option<GuardState> {
 impl Run {
     /// Looks what the guards have done since the last look.
     pub(super) fn look_at_guards(&mut self) {
-        for index in 0..self.guards.watched.len() {
-            let Watched {
-                process,
-                known,
-                newest,
-            } = self.guards.watched[index];
-            let by = self.processes.list[process].name.clone();
-            let Some(state) = state_of(&self.processes.list[process]) else {
+        for index in 0..self.processes.list.len() {
+            let process = &self.processes.list[index];
+            if !self.processes.guards(process.part) {
                 continue;
-            };
-            // The one that was the newest may have gone on, to its end.
-            if let (Some(place), Some(episode)) = (
-                newest,
-                known.checked_sub(1).and_then(|last| state.episode(last)),
-            ) {
-                let before = self.guards.list[place].off_within_ns;
-                let now = self.switched_off(&by, episode);
-                if before.is_none() && now.off_within_ns.is_some() {
-                    self.say_off(&now);
-                }
-                self.guards.list[place] = now;
             }
-            for number in known..state.episodes {
-                let Some(episode) = state.episode(number) else {
-                    continue;
-                };
-                let now = self.switched_off(&by, episode);
-                if now.off_within_ns.is_some() {
-                    self.say_off(&now);
+            let (by, state) = (process.name.clone(), state_of(process));
+            let state = state.unwrap_or_default();
+            for number in state.remembered() {
+                if let Some(episode) = state.episode(number) {
+                    let what = self.switched_off(&by, episode);
+                    self.note((index, number), what);
                 }
-                self.guards.watched[index].newest = Some(self.guards.list.len());
-                self.guards.list.push(now);
             }
-            self.guards.watched[index].known = state.episodes.max(known);
+        }
+    }
+
+    /// Puts down what is known of an episode now, and tells of it once it has come to its aim.
+    fn note(&mut self, key: (usize, u64), what: SwitchedOff) {
+        let all = &mut self.guards.0;
+        let place = all.iter().rposition(|noted| noted.key == key);
+        let told = place.is_some_and(|place| all[place].what.off_within_ns.is_some());
+        if what.off_within_ns.is_some() && !told {
+            self.say_off(&what);
+        }
+        let all = &mut self.guards.0;
+        match place {
+            Some(place) => all[place].what = what,
+            None => all.push(Noted { key, what }),
         }
     }
 
     /// The last look: whoever could not see its device off, says so.
     pub(super) fn end_guards(&mut self) {
         self.look_at_guards();
-        let failed: Vec<SwitchedOff> = self
-            .guards
-            .list
-            .iter()
+        let all = self.guards.0.iter().map(|noted| &noted.what);
+        let never: Vec<SwitchedOff> = all
             .filter(|one| one.off_within_ns.is_none())
             .cloned()
             .collect();
-        for one in failed {
+        for one in never {
             let what = format!(
                 "has not seen the device off: {} (told {} times, {} times in vain); look at the device",
                 one.why, one.told, one.failed

@@ -1,7 +1,7 @@
 //! A guard's process: looks, asks, switches off.
 
 use super::ProcessError;
-use super::file::{GuardDuty, StageDuty, StageFile};
+use super::file::{StageDuty, StageFile};
 use super::memory::StageMemory;
 use super::placement::{Wanted, place};
 use super::process::{Attached, failed, newest_params, outlive_the_reader, wait_for_start};
@@ -43,7 +43,6 @@ pub fn run_guard<G: OffSwitch>(file: &StageFile, duty: &StageDuty) -> Result<(),
     let device = G::open(params).map_err(|e| refuse(e.to_string()))?;
     let interlock = Neighbour::attach(&attached.of_session, &guarded.stage_segment)
         .map_err(|e| failed(&attached.words, e.into()))?;
-    let words = &attached.words;
     let plan = &duty.plan;
     let wanted = Wanted {
         policy: plan.policy,
@@ -52,45 +51,39 @@ pub fn run_guard<G: OffSwitch>(file: &StageFile, duty: &StageDuty) -> Result<(),
         cpu: plan.cpu,
         spins: false,
     };
-    place(&wanted, words);
-    words.state.store(stage_state::READY, Ordering::Release);
+    place(&wanted, &attached.words);
+    attached.state(stage_state::READY);
     // A successor does not ask whether the session still runs: a device that is left to itself is to be off in any case.
     let successor = file.generation > 1;
-    if successor || wait_for_start(&attached.session, file.lifeline_fd) {
-        words.state.store(stage_state::RUNNING, Ordering::Release);
-        let mut guard = Guard {
-            timer: timer(&attached.of_session, guarded).map_err(|e| failed(words, e.into()))?,
-            attached: &attached,
-            memory: StageMemory::attach(
-                &attached
-                    .of_session
-                    .open_beside(&file.stage_segment, segment::STAGE)?,
-                Access::ReadWrite,
-            )?,
-            lifeline_fd: file.lifeline_fd,
-            interlock,
-            device,
-            patience,
-            ordered_ns: None,
-            done_ns: None,
-            orphaned_ns: None,
-        };
-        guard.watch();
+    if !successor && !wait_for_start(&attached.session, file.lifeline_fd) {
+        attached.state(stage_state::DONE);
+        return Ok(());
     }
-    words.state.store(stage_state::DONE, Ordering::Release);
+    attached.state(stage_state::RUNNING);
+    // The timer's segment is made after this process: it is there when the session starts.
+    let timer = Neighbour::attach(&attached.of_session, &guarded.timer_segment)
+        .map_err(|e| failed(&attached.words, e.into()))?;
+    let mut guard = Guard {
+        attached,
+        lifeline_fd: file.lifeline_fd,
+        interlock,
+        timer,
+        device,
+        patience,
+        ordered_ns: None,
+        done_ns: None,
+        orphaned_ns: None,
+    };
+    guard.watch();
+    guard.attached.state(stage_state::DONE);
     Ok(())
-}
-
-/// The timer's segment is made after this process: it is there when the session starts.
-fn timer(session: &Segment, duty: &GuardDuty) -> Result<Neighbour, ShmError> {
-    Neighbour::attach(session, &duty.timer_segment)
 }
 
 /// Another process of the session, as a guard sees it.
 struct Neighbour {
     memory: StageMemory,
-    /// Owner word of the process that is watched, and how its death is seen; `None`: it is dead.
-    process: Option<(u64, PidFd)>,
+    /// Owner word of the process that is watched, and how its death is seen, as long as it lives.
+    process: (u64, Option<PidFd>),
     /// Activations at the last look at which there were more than before, and when that was, ns.
     newest: (u64, u64),
 }
@@ -100,7 +93,7 @@ impl Neighbour {
         let segment = session.open_beside(name, segment::STAGE)?;
         Ok(Neighbour {
             memory: StageMemory::attach(&segment, Access::ReadOnly)?,
-            process: None,
+            process: (0, None),
             newest: (0, 0),
         })
     }
@@ -117,24 +110,18 @@ impl Neighbour {
     /// Looks whether it lives: a successor is recognised by its owner word.
     fn lives(&mut self) -> bool {
         let owner = self.memory.words.owner.load(Ordering::Acquire);
-        let known = self.process.as_ref().map_or(0, |(owner, _)| *owner);
-        if owner != known {
-            let fd = (owner != 0)
-                .then(|| PidFd::open(owner as u32).ok())
-                .flatten();
-            self.process = fd.map(|fd| (owner, fd));
+        if owner != self.process.0 {
+            let fd = (owner != 0).then(|| PidFd::open(owner as u32).ok());
+            self.process = (owner, fd.flatten());
         }
-        if let Some((_, fd)) = &self.process
-            && os::poll_in(&[fd.raw()], Duration::ZERO)[0]
-        {
-            return false;
-        }
-        self.process.is_some()
+        let fd = &mut self.process.1;
+        *fd = fd.take().filter(|fd| !fd.is_dead());
+        fd.is_some()
     }
 
     /// Descriptor that says when it dies.
     fn fd(&self) -> Option<i32> {
-        self.process.as_ref().map(|(_, fd)| fd.raw())
+        self.process.1.as_ref().map(PidFd::raw)
     }
 
     fn heartbeat_ns(&self) -> u64 {
@@ -151,9 +138,8 @@ impl Neighbour {
     }
 }
 
-struct Guard<'a, G> {
-    attached: &'a Attached,
-    memory: StageMemory,
+struct Guard<G> {
+    attached: Attached,
     lifeline_fd: i32,
     interlock: Neighbour,
     timer: Neighbour,
@@ -167,7 +153,7 @@ struct Guard<'a, G> {
     orphaned_ns: Option<u64>,
 }
 
-impl<G: OffSwitch> Guard<'_, G> {
+impl<G: OffSwitch> Guard<G> {
     fn watch(&mut self) {
         let look = Duration::from_nanos(self.patience.off_within_ns / LOOKS).min(LONGEST_LOOK);
         loop {
@@ -293,13 +279,14 @@ impl<G: OffSwitch> Guard<'_, G> {
 
     /// Changes what is on record, if `change` says that it did.
     fn note(&mut self, change: impl FnOnce(&mut GuardState) -> bool) {
-        self.memory.carry();
-        let state = self.memory.next_state().state;
+        let memory = &mut self.attached.memory;
+        memory.carry();
+        let state = memory.next_state().state;
         // The segment was laid out for it.
         if let Ok(state) = <GuardState as zerocopy::FromBytes>::mut_from_bytes(state)
             && change(state)
         {
-            self.memory.flip();
+            memory.flip();
         }
     }
 
@@ -317,19 +304,11 @@ impl<G: OffSwitch> Guard<'_, G> {
         }
     }
 
-    /// Until somebody dies, or it is time to look again.
+    /// Until somebody dies, or it is time to look again. Who is gone already wakes nobody.
     fn sleep(&self, look: Duration) {
-        let alive = |neighbour: &Neighbour| {
-            neighbour
-                .fd()
-                .filter(|fd| !os::poll_in(&[*fd], Duration::ZERO)[0])
-        };
-        let mut fds = vec![];
-        if self.orphaned_ns.is_none() {
-            fds.push(self.lifeline_fd);
-        }
-        fds.extend(alive(&self.interlock));
-        fds.extend(alive(&self.timer));
+        let lifeline = self.orphaned_ns.is_none().then_some(self.lifeline_fd);
+        let living = [lifeline, self.interlock.fd(), self.timer.fd()];
+        let fds: Vec<i32> = living.into_iter().flatten().collect();
         os::poll_in(&fds, look);
     }
 }

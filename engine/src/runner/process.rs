@@ -249,15 +249,19 @@ impl Attached {
         prepare: impl FnOnce() -> Result<T, ProcessError>,
         work: impl FnOnce(T) -> Result<(), ProcessError>,
     ) -> Result<(), ProcessError> {
-        let state = |state| self.words.state.store(state, Ordering::Release);
         let prepared = prepare().map_err(|e| failed(&self.words, e))?;
-        state(stage_state::READY);
+        self.state(stage_state::READY);
         if wait_for_start(&self.session, file.lifeline_fd) {
-            state(stage_state::RUNNING);
+            self.state(stage_state::RUNNING);
             work(prepared).map_err(|e| failed(&self.words, e))?;
         }
-        state(stage_state::DONE);
+        self.state(stage_state::DONE);
         Ok(())
+    }
+
+    /// Says what has become of the process.
+    pub fn state(&self, state: u64) {
+        self.words.state.store(state, Ordering::Release);
     }
 
     /// How far the session is told to stop: 2 if its launcher is gone.
