@@ -456,6 +456,10 @@ proptest! {
         for (target, device) in &devices {
             prop_assert!(device.most_in_an_hour <= 2000, "target {target}: {} pulses within an hour", device.most_in_an_hour);
         }
-        bench.end();
+        let ended = bench.end();
+        for handed in &ended {
+            devices.get_mut(&handed.command.target).unwrap().rate_hz = handed.command.values[0];
+        }
+        prop_assert!(devices.values().all(|d| d.rate_hz == 0.0), "something stands when it is over");
     }
 }

@@ -185,24 +185,22 @@ def data(back):
 
 @claim("a death ends its session where on_death = \"stop\", and is named", lambda back: back.sessions["death"].report["faults"].clear())
 def death(back):
-    session = back.sessions["death"]
-    need([stage for stage, _ in session.kills] == ["detect"], f"killed: {session.kills}")
+    return ended_by(back.sessions["death"], "detect")
+
+
+def ended_by(session, victim):
+    """The session failed because its victim, and nobody else, was killed; its own words for that."""
+    need([who for who, _ in session.kills] == [victim], f"killed: {session.kills}")
     need((session.code, session.report["verdict"]) == (1, "failed"), f"exit {session.code}, verdict {session.report['verdict']}")
     faults = session.report["faults"]
-    need(faults and faults[0]["who"] == "detect", f"faults: {faults}")
-    need("detect" in session.report["ended_by"], f"ended by: {session.report['ended_by']}")
+    need(faults and faults[0]["who"] == victim, f"faults: {faults}")
+    need(victim in session.report["ended_by"], f"ended by: {session.report['ended_by']}")
     return session.report["ended_by"]
 
 
 @claim("so does the death of the timer", lambda back: back.sessions["timerless"].report["faults"].clear())
 def timer(back):
-    session = back.sessions["timerless"]
-    need([stage for stage, _ in session.kills] == ["timer"], f"killed: {session.kills}")
-    need((session.code, session.report["verdict"]) == (1, "failed"), f"exit {session.code}, verdict {session.report['verdict']}")
-    faults = session.report["faults"]
-    need(faults and faults[0]["who"] == "timer", f"faults: {faults}")
-    need("timer" in session.report["ended_by"], f"ended by: {session.report['ended_by']}")
-    return session.report["ended_by"]
+    return ended_by(back.sessions["timerless"], "timer")
 
 
 @claim("a stage that hangs is ended and started again", lambda back: back.sessions["hung"].report["restarts"].clear())

@@ -1,7 +1,7 @@
 //! A Cyton as a user meets it: its twin, the ports there are, a graph that streams it.
 
-use crate::finished::Report;
-use crate::place::{Place, signal, wait_until};
+use crate::finished::{Finished, Report};
+use crate::place::{Place, Running, signal, wait_until};
 use crate::turns::alone;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,6 +18,28 @@ fn recording(rows: usize) -> String {
     };
     let rows: String = (0..rows).map(row).collect();
     format!("%OpenBCI Raw EXG Data\n{rows}")
+}
+
+/// A twin, with these arguments beside, that has made its terminal; and the path that leads to it.
+fn twin(place: &Place, more: &[&str]) -> (Running, String) {
+    let link = place.path().join("board").display().to_string();
+    let all = [&["twin", "cyton", "--link", &link], more].concat();
+    let twin = place.start(place.command(&all));
+    wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
+    (twin, link)
+}
+
+/// The graph, streaming that terminal for so long.
+fn stream(place: &Place, link: &str, duration: &str) -> Finished {
+    place.write("eeg.toml", GRAPH);
+    let port = format!("stage.source.params.port={link}");
+    let settings = ["--set", &port, "--set", "defaults.policy=other"];
+    let run = [
+        &["run", "eeg.toml"],
+        &settings[..],
+        &["--duration", duration],
+    ];
+    place.run_session(&run.concat(), 60)
 }
 
 #[test]
@@ -95,25 +117,8 @@ fn a_graph_streams_a_twin_and_its_recording_holds_what_went_in() {
     let _turn = alone();
     let place = Place::new();
     place.write("eeg.txt", &recording(5000));
-    let link = place.path().join("board");
-    let link = link.to_str().unwrap();
-    let twin = place.start(place.command(&[
-        "twin", "cyton", "--link", link, "--play", "eeg.txt", "--drop", "0.02",
-    ]));
-    wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
-    place.write("eeg.toml", GRAPH);
-    let port = format!("stage.source.params.port={link}");
-    let run = [
-        "run",
-        "eeg.toml",
-        "--set",
-        &port,
-        "--set",
-        "defaults.policy=other",
-        "--duration",
-        "3s",
-    ];
-    place.run_session(&run, 60).expect(0);
+    let (twin, link) = twin(&place, &["--play", "eeg.txt", "--drop", "0.02"]);
+    stream(&place, &link, "3s").expect(0);
     signal(twin.pid(), "INT");
     twin.wait(5).expect(0);
 
@@ -168,16 +173,8 @@ fn a_graph_streams_a_twin_and_its_recording_holds_what_went_in() {
 fn a_board_that_is_off_stops_a_graph_before_it_starts() {
     let _turn = alone();
     let place = Place::new();
-    let link = place.path().join("board");
-    let link = link.to_str().unwrap();
-    let twin = place.start(place.command(&["twin", "cyton", "--link", link, "--board-off"]));
-    wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
-    place.write("eeg.toml", GRAPH);
-    let port = format!("stage.source.params.port={link}");
-    let said = place
-        .run_session(&["run", "eeg.toml", "--set", &port, "--duration", "3s"], 60)
-        .expect(1)
-        .stderr;
+    let (_twin, link) = twin(&place, &["--board-off"]);
+    let said = stream(&place, &link, "3s").expect(1).stderr;
     assert!(said.contains("switch it on"), "{said}");
 }
 
@@ -185,33 +182,8 @@ fn a_board_that_is_off_stops_a_graph_before_it_starts() {
 fn a_twin_that_is_unplugged_and_comes_back_is_one_gap_of_a_stream_whose_accounts_hold() {
     let _turn = alone();
     let place = Place::new();
-    let link = place.path().join("board");
-    let link = link.to_str().unwrap();
-    let arguments = [
-        "twin",
-        "cyton",
-        "--link",
-        link,
-        "--unplug-after",
-        "3s",
-        "--back-after",
-        "500ms",
-    ];
-    let twin = place.start(place.command(&arguments));
-    wait_until("its terminal's path", 10, || twin.stdout().contains('\n'));
-    place.write("eeg.toml", GRAPH);
-    let port = format!("stage.source.params.port={link}");
-    let run = [
-        "run",
-        "eeg.toml",
-        "--set",
-        &port,
-        "--set",
-        "defaults.policy=other",
-        "--duration",
-        "6s",
-    ];
-    place.run_session(&run, 60).expect(0);
+    let (twin, link) = twin(&place, &["--unplug-after", "3s", "--back-after", "500ms"]);
+    stream(&place, &link, "6s").expect(0);
     signal(twin.pid(), "INT");
     twin.wait(5).expect(0);
     let report = Report::read(&place.report());
